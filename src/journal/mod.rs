@@ -1,0 +1,88 @@
+//! The durable memory. [`Journal::append`] answers only when the records are on stable storage; whoever wants to act on a fact
+//! waits for that answer. The file format is SQLite so that an auditor can read it with common tools; each record carries a
+//! hash of the one before, so that nobody can change the past unseen.
+//!
+//! What this is not: a cache, a queue, or a place to look things up quickly. The live view is the fleet's board.
+
+pub mod record;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use record::{Entry, Fact, Record};
+
+use crate::id::{SessionId, TerminalId};
+
+/// The answer to come of a journal.
+pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send>>;
+
+/// A place where facts are kept.
+pub trait Journal: Send + Sync + 'static {
+    /// Appends all entries or none, in order, and answers when they are durable, with the number of each. After an error
+    /// none of them will ever be in the journal.
+    fn append(&self, entries: Vec<Entry>) -> Pending<Vec<Record>>;
+
+    /// Up to `limit` records with a number above `after`, oldest first.
+    fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>>;
+
+    /// All records of a session, oldest first; empty when there is no such session.
+    fn session(&self, session: SessionId) -> Pending<Vec<Record>>;
+
+    /// Names of sessions, newest first, older than `before` if given.
+    fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>>;
+
+    /// The newest reports of reconciliations, newest first.
+    fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>>;
+
+    /// Whether the last append, or the last try since a failed one, went well.
+    fn health(&self) -> Health;
+}
+
+/// Can the journal remember?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Yes.
+    Writable,
+    /// No, and why.
+    Failing(String),
+    /// The past is damaged: disposals go on, new cards are not taken. Names the record.
+    Damaged(String),
+}
+
+/// Why the journal did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The records could not be made durable; none of them is in the journal.
+    #[error("the journal cannot be written: {0}")]
+    Unwritable(String),
+    /// The journal could not be read.
+    #[error("the journal cannot be read: {0}")]
+    Unreadable(String),
+    /// Another process holds the journal.
+    #[error("{path} is in use by another orchestrator (process {holder})")]
+    Locked {
+        /// Which file.
+        path: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// The file is not a journal, or one of a later version.
+    #[error("{path} is not a journal of this version: {why}")]
+    Foreign {
+        /// Which file.
+        path: String,
+        /// What was found.
+        why: String,
+    },
+    /// A record does not follow from the ones before it.
+    #[error("record {seq} is damaged: {why}")]
+    Damaged {
+        /// Which record.
+        seq: u64,
+        /// What does not fit.
+        why: String,
+    },
+    /// The writer is gone: the program is ending.
+    #[error("the journal is closed")]
+    Closed,
+}

@@ -1,0 +1,459 @@
+//! A record: one fact that must not be forgotten. What a session is follows from its records and from nothing else, so each
+//! variant of [`Fact`] is part of the file format: add variants and optional fields, never rename or reuse.
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::Card;
+use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
+use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
+
+/// A fact about to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The terminal that it is about, if one.
+    pub terminal: Option<TerminalId>,
+    /// The session that it is about, if one.
+    pub session: Option<SessionId>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// A fact that the journal holds durably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the journal, from 1, without gaps.
+    pub seq: u64,
+    /// What was appended.
+    pub entry: Entry,
+}
+
+/// Everything that we may not forget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    // ── of the whole program ──
+    /// The orchestrator came up.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// The orchestrator went down in an orderly way.
+    Stopped,
+
+    // ── of a terminal ──
+    /// Somebody told a terminal to take no new card flows.
+    Drained {
+        /// Whose token it was.
+        by: String,
+    },
+    /// Somebody let a terminal take card flows again.
+    Resumed {
+        /// Whose token it was.
+        by: String,
+    },
+    /// Our holds were compared with the terminal's.
+    Reconciled {
+        /// What was compared, found and done.
+        report: Report,
+    },
+
+    // ── of a session, in the order of its life ──
+    /// A session begins: a card flow is about to be asked for, or (`origin`) a hold was found that we did not know.
+    Opened {
+        /// Why there is a session.
+        origin: Origin,
+        /// The plug that it is for; none for an orphan.
+        connector: Option<Connector>,
+        /// The number sent with Start Session; none for an orphan.
+        reference: Option<SessionReference>,
+        /// The caller's own text, at most 63 bytes.
+        caller_reference: Option<String>,
+        /// What will be asked for; none for an orphan.
+        amount: Option<Amount>,
+        /// The site's currency.
+        currency: Currency,
+        /// The request that asked for it, so that a repetition finds it again.
+        idempotency: Option<Idempotency>,
+    },
+    /// A card was read and Auth is about to be sent: from here on a hold may exist.
+    AuthoriseIntended {
+        /// The card, as far as the terminal told.
+        card: Option<Card>,
+        /// The terminal's own timer as it was last set up, counted from now: when it acts if nobody else does.
+        dead_man: DeadMan,
+    },
+    /// The answer to Auth is lost: a hold may exist.
+    AuthoriseUnanswered {
+        /// What happened instead of an answer.
+        cause: Cause,
+    },
+    /// The bank holds money for us.
+    HoldPlaced {
+        /// The terminal's number for it.
+        terminal_session_id: TerminalSessionId,
+        /// How much; none when only List Sessions told us of it.
+        amount: Option<Amount>,
+        /// How we know.
+        learned: Learned,
+        /// Void by then unless energy was reported.
+        plug_in_by: Timestamp,
+        /// End it by then even if energy flows.
+        end_by: Timestamp,
+        /// What to do then.
+        at_end: AtEnd,
+        /// The terminal's own timer, counted from the approval.
+        dead_man: DeadMan,
+    },
+    /// The bank refused.
+    Declined {
+        /// The terminal's reason, when it gives any.
+        reason: Option<u8>,
+    },
+    /// The card flow ended without a hold: nobody came, or somebody cancelled.
+    Cancelled {
+        /// Who or what ended it.
+        by: CancelledBy,
+    },
+    /// It could not even be asked for, or it turned out that no hold was placed.
+    Failed {
+        /// Why, in words for a person.
+        why: String,
+    },
+    /// Energy was delivered: the running total.
+    EnergyReported {
+        /// Worth so much so far.
+        amount: Amount,
+    },
+    /// What will become of the hold. Said once; every attempt repeats it.
+    DisposalDecided {
+        /// Commit of an amount, or void.
+        decision: Decision,
+        /// Who decided.
+        by: DecidedBy,
+    },
+    /// Commit or Void is about to be sent.
+    AttemptStarted {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// It never left: the link was gone before the first byte.
+    AttemptUnsent {
+        /// Its number.
+        attempt: u32,
+    },
+    /// It may have arrived, but no answer came.
+    AttemptUnanswered {
+        /// Its number.
+        attempt: u32,
+        /// What happened instead.
+        cause: Cause,
+    },
+    /// The terminal said Not OK.
+    AttemptRefused {
+        /// Its number.
+        attempt: u32,
+        /// The terminal's reason, when it gives any (PSP, Errors).
+        reason: Option<u8>,
+    },
+    /// The hold is gone.
+    Disposed {
+        /// How it ended.
+        outcome: Outcome,
+        /// How we know.
+        confirmed_by: ConfirmedBy,
+    },
+    /// We cannot find out any more; a person must.
+    BecameUncertain {
+        /// Why, in words for a person.
+        why: String,
+    },
+    /// A person has settled it.
+    Resolved {
+        /// How it ended, says the person.
+        outcome: Outcome,
+        /// The person's words.
+        note: String,
+        /// The name of the person's token.
+        by: String,
+    },
+}
+
+impl Fact {
+    /// The `kind` under which the fact is stored and published.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::Drained { .. } => "drained",
+            Self::Resumed { .. } => "resumed",
+            Self::Reconciled { .. } => "reconciled",
+            Self::Opened { .. } => "opened",
+            Self::AuthoriseIntended { .. } => "authorise_intended",
+            Self::AuthoriseUnanswered { .. } => "authorise_unanswered",
+            Self::HoldPlaced { .. } => "hold_placed",
+            Self::Declined { .. } => "declined",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Failed { .. } => "failed",
+            Self::EnergyReported { .. } => "energy_reported",
+            Self::DisposalDecided { .. } => "disposal_decided",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::AttemptUnsent { .. } => "attempt_unsent",
+            Self::AttemptUnanswered { .. } => "attempt_unanswered",
+            Self::AttemptRefused { .. } => "attempt_refused",
+            Self::Disposed { .. } => "disposed",
+            Self::BecameUncertain { .. } => "became_uncertain",
+            Self::Resolved { .. } => "resolved",
+        }
+    }
+}
+
+/// Why a session exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody asked for it.
+    Api,
+    /// The terminal holds it and nobody here knows why.
+    Orphan,
+}
+
+/// A request that is remembered, so that its repetition gives the same session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The `Idempotency-Key`, together with the name of the token that used it.
+    pub key: String,
+    /// SHA-256 of the request's meaning, in hex.
+    pub digest: String,
+}
+
+/// When the terminal's own timer acts, and what it does (PSP, Setup).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadMan {
+    /// When; none when the timer is off.
+    pub at: Option<Timestamp>,
+    /// What it does then.
+    pub action: DeadManAction,
+}
+
+/// What the terminal does with a session that nobody ended (PSP, Setup, timeout action).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadManAction {
+    /// It gives the hold back.
+    Void,
+    /// It takes the whole hold.
+    Commit,
+}
+
+/// What we do with a session that nobody ended (`policy.on_max_session`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtEnd {
+    /// Commit the last running total.
+    CommitLastKnown,
+    /// Void.
+    Void,
+    /// Only count it as overdue.
+    Alert,
+}
+
+/// Instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its time ran out.
+    Timeout,
+    /// The link went away.
+    LinkLost,
+    /// The stream had to be resynchronised, or an answer could not be told from another's.
+    Resynchronised,
+    /// The program ended in between.
+    Crash,
+}
+
+/// How we know of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learned {
+    /// Session Approved.
+    Approved,
+    /// Session Partially Approved: less than asked.
+    PartiallyApproved,
+    /// Found by List Sessions.
+    Listed,
+}
+
+/// Who or what ended a card flow before a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// A request to the API.
+    Api,
+    /// The terminal: nobody presented a card, or the cardholder cancelled.
+    Terminal,
+    /// The orchestrator was going down or the terminal was drained.
+    Shutdown,
+    /// A card whose hold is charging was tapped again (`policy.tap_to_stop`).
+    TapToStop,
+    /// The journal could not remember the authorisation, so it was not sent.
+    Journal,
+}
+
+/// What is to become of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Take this much.
+    Commit(Amount),
+    /// Give all of it back.
+    Void,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A request to the API.
+    Api,
+    /// Approved, but no energy in time.
+    PlugInTimeout,
+    /// Energy flowed, but nobody ended it.
+    MaxSession,
+    /// A hold that the terminal had and we did not know, or whose approval was lost.
+    Orphan,
+    /// The same card tapped again, before energy.
+    DuplicateTap,
+    /// The orchestrator was going down.
+    Shutdown,
+}
+
+/// How a hold ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// This much was taken.
+    Committed(Amount),
+    /// All was given back.
+    Voided,
+    /// The terminal's own timer ended it.
+    Expired,
+}
+
+/// How we know that a hold ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmedBy {
+    /// The terminal said OK.
+    ResultOk,
+    /// The terminal does not list it any more after an unanswered attempt.
+    ListAbsent,
+    /// The terminal does not know it any more after an unanswered attempt, and cannot list.
+    Presumed,
+    /// The terminal's own timer is past.
+    Timer,
+    /// Somebody says so.
+    Person,
+}
+
+/// What one reconciliation compared, found and did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What made us look.
+    pub trigger: Trigger,
+    /// The terminal's list, or none when it cannot list or did not answer.
+    pub on_terminal: Option<Vec<TerminalSessionId>>,
+    /// What our journal held open on this terminal with a known number.
+    pub in_journal: Vec<TerminalSessionId>,
+    /// Every disagreement, and what was done about it.
+    pub discrepancies: Vec<Discrepancy>,
+    /// How it went.
+    pub result: ReportResult,
+    /// Why it failed, in words for a person.
+    pub error: Option<String>,
+    /// When it began.
+    pub began_at: Timestamp,
+}
+
+/// What made us reconcile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The link came up.
+    Connect,
+    /// `policy.reconcile_every`.
+    Periodic,
+    /// Somebody asked.
+    Demand,
+}
+
+/// How a reconciliation went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportResult {
+    /// Both sides agree, as far as they can be compared.
+    Clean,
+    /// Something differed and was acted upon.
+    Repaired,
+    /// It could not be completed.
+    Failed,
+}
+
+/// One disagreement between our memory and the terminal's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discrepancy {
+    /// What kind.
+    pub kind: DiscrepancyKind,
+    /// The terminal's number, when there is one.
+    pub terminal_session_id: Option<TerminalSessionId>,
+    /// Our session, when there is one.
+    pub session: Option<SessionId>,
+    /// What was done.
+    pub action: String,
+    /// Why that.
+    pub why: String,
+}
+
+/// Kinds of disagreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscrepancyKind {
+    /// The terminal holds what we do not know.
+    OrphanOnTerminal,
+    /// The terminal holds an approval that we never heard.
+    LostApproval,
+    /// We hold what the terminal does not know.
+    MissingOnTerminal,
+    /// A disposal whose answer was lost has been carried out.
+    DisposalConfirmed,
+    /// A disposal whose answer was lost has not been carried out.
+    DisposalOutstanding,
+    /// An authorisation whose answer was lost has placed no hold.
+    NoHold,
+}
+
+impl DiscrepancyKind {
+    /// Every kind, so that each one's series can start at zero.
+    pub const ALL: [Self; 6] = [
+        Self::OrphanOnTerminal,
+        Self::LostApproval,
+        Self::MissingOnTerminal,
+        Self::DisposalConfirmed,
+        Self::DisposalOutstanding,
+        Self::NoHold,
+    ];
+
+    /// The name used in metrics and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OrphanOnTerminal => "orphan_on_terminal",
+            Self::LostApproval => "lost_approval",
+            Self::MissingOnTerminal => "missing_on_terminal",
+            Self::DisposalConfirmed => "disposal_confirmed",
+            Self::DisposalOutstanding => "disposal_outstanding",
+            Self::NoHold => "no_hold",
+        }
+    }
+}

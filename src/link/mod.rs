@@ -1,0 +1,131 @@
+//! One connection to one terminal. A link is opened once, set up, used and lost; whoever wants another one opens another one
+//! (the terminal's actor does, after as long as the fleet says). So everything that a link knows ends with it, and a late
+//! answer can never meet a new exchange.
+//!
+//! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s. Dropping the handle closes the wire.
+
+use std::time::Duration;
+
+use crate::journal::record::Cause;
+use crate::protocol::{Family, Request, Response};
+
+/// Where a terminal is to be found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// `host:port`.
+    Tcp(String),
+    /// A serial device by its path.
+    Serial {
+        /// Such as `/dev/serial/by-path/…`.
+        path: String,
+        /// Bits per second.
+        baud: u32,
+    },
+}
+
+/// How long to wait for what (PSP, Timeouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Any request that is not named below.
+    pub command: Duration,
+    /// Commit and Void.
+    pub commit: Duration,
+    /// Auth.
+    pub authorise: Duration,
+    /// A card after Start Session.
+    pub card: Duration,
+}
+
+/// Everything that a link must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where.
+    pub address: Address,
+    /// What for: decides what is tolerated on the receiving side.
+    pub family: Family,
+    /// How long.
+    pub timeouts: Timeouts,
+}
+
+/// Names an exchange of one link; given by whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// A request to be exchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its name.
+    pub ticket: Ticket,
+    /// What to send. Start Session and Auth use the card-flow lane, everything else the command lane.
+    pub request: Request,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// This answers it.
+    Answered(Response),
+    /// It never left: not one byte was written.
+    Unsent,
+    /// It may have arrived, but there is no answer.
+    Unanswered(Cause),
+    /// Card-flow lane, before Auth: the terminal has dropped the flow without a word.
+    FlowEnded,
+}
+
+/// What a link has to say.
+#[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
+#[rtype(result = "()")]
+pub enum Event {
+    /// The wire is open; nothing has been sent yet.
+    Opened,
+    /// An exchange has ended. Every order gets exactly one of these, also when the link is lost.
+    Ended {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        outcome: Outcome,
+        /// From the first byte written to the end.
+        took: Duration,
+    },
+    /// The terminal said something that nobody asked for and that is harmless (Transaction Event).
+    Unasked(Response),
+    /// Bytes came that are no frame; counted by kind. On TCP the link is lost next, a serial link resynchronises.
+    FrameError(&'static str),
+    /// The link is gone; the last event.
+    Lost(Loss),
+}
+
+/// Why a link is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It could not be opened; says why.
+    Refused(String),
+    /// The other side closed it, or the device was unplugged.
+    Closed,
+    /// The operating system reported an error.
+    Io(String),
+    /// A request was not answered in time; names it.
+    Timeout(&'static str),
+    /// The bytes that came are no frames.
+    Garbage,
+    /// Frames came that answer nothing: requests and answers may be out of step.
+    OutOfStep,
+    /// We closed it.
+    Dropped,
+}
+
+impl Loss {
+    /// The `reason` label of `quittance_link_restarts_total`.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Closed => "closed",
+            Self::Io(_) => "io",
+            Self::Timeout(_) => "timeout",
+            Self::Garbage => "garbage",
+            Self::OutOfStep => "out_of_step",
+            Self::Dropped => "dropped",
+        }
+    }
+}
