@@ -127,6 +127,11 @@ pub enum Fact {
         /// Worth so much so far.
         amount: Amount,
     },
+    /// The card whose hold is charging was tapped again: its owner wants to stop (`policy.tap_to_stop`).
+    StopTapped {
+        /// The session that the tap had opened and that was cancelled for it.
+        tapped_in: SessionId,
+    },
     /// What will become of the hold. Said once; every attempt repeats it.
     DisposalDecided {
         /// Commit of an amount, or void.
@@ -198,6 +203,7 @@ impl Fact {
             Self::Cancelled { .. } => "cancelled",
             Self::Failed { .. } => "failed",
             Self::EnergyReported { .. } => "energy_reported",
+            Self::StopTapped { .. } => "stop_tapped",
             Self::DisposalDecided { .. } => "disposal_decided",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::AttemptUnsent { .. } => "attempt_unsent",

@@ -1,0 +1,22 @@
+//! One attempt to take money, from the request to the disposal of the hold.
+//!
+//! * [`state`]: what a session is. It follows from its records alone, live and after a crash ([`Session::after`]).
+//! * [`machine`]: what is to be done about it. Pure: an [`Input`] and the time give a [`machine::Step`], that is facts to append and,
+//!   only once they are durable, effects.
+//! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
+//! * [`ledger`]: all sessions together: approved = disposed + undisposed.
+//! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a [`actor::Wishes`] recipient.
+//! * [`policy`]: what the operator has chosen.
+
+pub mod actor;
+pub mod disposal;
+pub mod ledger;
+pub mod machine;
+pub mod policy;
+pub mod state;
+
+pub use machine::{Command, Input, Refusal};
+pub use state::{Session, State};
+
+#[cfg(test)]
+mod tests;
