@@ -8,15 +8,10 @@
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a [`actor::Wishes`] recipient.
 //! * [`policy`]: what the operator has chosen.
 
-pub mod actor;
-pub mod disposal;
-pub mod ledger;
 pub mod machine;
-pub mod policy;
+pub mod refusal;
 pub mod state;
 
-pub use machine::{Command, Input, Refusal};
+pub use machine::Command;
+pub use refusal::Refusal;
 pub use state::{Session, State};
-
-#[cfg(test)]
-mod tests;

@@ -266,11 +266,15 @@ impl Session {
                 self.state = State::Authorising(*dead_man);
             }
             (State::Authorising(dead_man), Fact::AuthoriseUnanswered { .. }) => self.state = State::InDoubt(*dead_man),
-            (State::Opened, Fact::HoldPlaced { learned: Learned::Listed, .. }) if self.origin == Origin::Orphan => self.hold(fact, at),
+            (State::Opened, Fact::HoldPlaced { learned: Learned::Listed, .. }) if self.origin == Origin::Orphan => {
+                self.hold(fact, at)
+            }
             (State::Authorising(_) | State::InDoubt(_), Fact::HoldPlaced { .. }) => self.hold(fact, at),
             (State::Opened | State::Authorising(_), Fact::Declined { reason }) => self.state = State::Declined(*reason),
             (State::Opened | State::Authorising(_), Fact::Cancelled { .. }) => self.state = State::Cancelled,
-            (State::Opened | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => self.state = State::Failed(why.clone()),
+            (State::Opened | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
+                self.state = State::Failed(why.clone())
+            }
             (State::Held, Fact::EnergyReported { amount }) => {
                 if self.energy.is_some_and(|energy| energy > *amount) {
                     return Err(Illegal::Disagrees { fact: kind, why: "a running total never goes down" });
@@ -284,9 +288,15 @@ impl Session {
             }
             (
                 State::Disposing | State::Uncertain(_),
-                Fact::AttemptStarted { .. } | Fact::AttemptUnsent { .. } | Fact::AttemptUnanswered { .. } | Fact::AttemptRefused { .. },
+                Fact::AttemptStarted { .. }
+                | Fact::AttemptUnsent { .. }
+                | Fact::AttemptUnanswered { .. }
+                | Fact::AttemptRefused { .. },
             ) => self.attempt(fact, at)?,
-            (State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_), Fact::Disposed { outcome, confirmed_by }) => {
+            (
+                State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_),
+                Fact::Disposed { outcome, confirmed_by },
+            ) => {
                 self.dispose(*outcome, *confirmed_by)?;
             }
             (State::InDoubt(_) | State::Held | State::Disposing, Fact::BecameUncertain { why }) => {
@@ -418,7 +428,9 @@ impl Session {
     fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
         let held = self.hold.as_ref().and_then(|hold| hold.amount).or(self.amount_requested);
         match (outcome, held) {
-            (Outcome::Committed(amount), Some(held)) if amount > held => Err(Illegal::Disagrees { fact, why: "more than the hold" }),
+            (Outcome::Committed(amount), Some(held)) if amount > held => {
+                Err(Illegal::Disagrees { fact, why: "more than the hold" })
+            }
             (Outcome::Committed(_) | Outcome::Voided | Outcome::Expired, _) => Ok(()),
         }
     }

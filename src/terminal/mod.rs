@@ -1,0 +1,5 @@
+//! One device.
+
+pub mod view;
+
+pub use view::{Identity, LinkState, View};
