@@ -5,13 +5,18 @@
 //!   only once they are durable, effects.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
-//! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a [`actor::Wishes`] recipient.
-//! * [`policy`]: what the operator has chosen.
+//! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
+//! * [`policy`]: what the operator has chosen. [`refusal`]: why a request is refused. [`verdict`]: what reconciliation says.
 
+pub mod actor;
+pub mod disposal;
+pub mod ledger;
 pub mod machine;
+pub mod policy;
 pub mod refusal;
 pub mod state;
+pub mod verdict;
 
-pub use machine::Command;
+pub use machine::{Command, Input};
 pub use refusal::Refusal;
 pub use state::{Session, State};
