@@ -54,6 +54,8 @@ pub enum Fact {
         /// Whose token it was.
         by: String,
     },
+    /// A terminal's actor crashed and was built anew from the journal.
+    Rebuilt,
     /// Our holds were compared with the terminal's.
     Reconciled {
         /// What was compared, found and done.
@@ -194,6 +196,7 @@ impl Fact {
             Self::Stopped => "stopped",
             Self::Drained { .. } => "drained",
             Self::Resumed { .. } => "resumed",
+            Self::Rebuilt => "rebuilt",
             Self::Reconciled { .. } => "reconciled",
             Self::Opened { .. } => "opened",
             Self::AuthoriseIntended { .. } => "authorise_intended",

@@ -15,8 +15,27 @@ use super::state::{Illegal, Session, State};
 pub struct Ledger {
     sessions: BTreeMap<SessionId, Session>,
     draining: BTreeMap<TerminalId, bool>,
-    entered: u64,
-    left: u64,
+    movements: BTreeMap<TerminalId, Movements>,
+}
+
+/// How many holds a terminal has ever had, or may have had, and how many of them are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Movements {
+    /// Came to be.
+    pub entered: u64,
+    /// Are gone.
+    pub left: u64,
+}
+
+impl Movements {
+    /// One more record's worth.
+    pub fn count(&mut self, movement: Movement) {
+        match movement {
+            Movement::Enters => self.entered = self.entered.saturating_add(1),
+            Movement::Leaves => self.left = self.left.saturating_add(1),
+            Movement::Stays => {}
+        }
+    }
 }
 
 /// A record that cannot follow from the ones before it.
@@ -94,10 +113,8 @@ impl Ledger {
         }
         .map_err(unsound)?;
         self.sessions.insert(id, session);
-        match movement {
-            Movement::Enters => self.entered = self.entered.saturating_add(1),
-            Movement::Leaves => self.left = self.left.saturating_add(1),
-            Movement::Stays => {}
+        if let Some(terminal) = &entry.terminal {
+            self.movements.entry(terminal.clone()).or_default().count(movement);
         }
         Ok(())
     }
@@ -126,6 +143,11 @@ impl Ledger {
         self.draining.get(terminal).copied().unwrap_or(false)
     }
 
+    /// What has come and gone on one terminal.
+    pub fn movements(&self, terminal: &TerminalId) -> Movements {
+        self.movements.get(terminal).copied().unwrap_or_default()
+    }
+
     /// What they add up to. `approved` and `disposed` are counted from facts, `undisposed` from states.
     pub fn totals(&self) -> Totals {
         let committed = |session: &Session| match session.state {
@@ -135,8 +157,8 @@ impl Ledger {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         Totals {
             sessions: count(self.sessions.len()),
-            approved: self.entered,
-            disposed: self.left,
+            approved: self.movements.values().map(|movements| movements.entered).fold(0, u64::saturating_add),
+            disposed: self.movements.values().map(|movements| movements.left).fold(0, u64::saturating_add),
             undisposed: count(self.sessions.values().filter(|session| session.undisposed()).count()),
             committed_minor: self.sessions.values().map(committed).fold(0, u64::saturating_add),
         }
