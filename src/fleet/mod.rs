@@ -50,6 +50,8 @@ pub struct Settings {
     pub currency: Currency,
     /// Where the terminals' actors run; they are dealt out in turn.
     pub arbiters: Vec<ArbiterHandle>,
+    /// What in the journal cannot follow from what stands before it, if anything: then no cards are taken.
+    pub unsound: Option<String>,
 }
 
 /// The way into the fleet; copies are the same fleet.
@@ -67,6 +69,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     watch: Arc<Watch>,
     currency: Currency,
+    unsound: Option<String>,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
     settings: BTreeMap<TerminalId, TerminalSettings>,
     /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
@@ -162,6 +165,7 @@ impl Fleet {
             metrics,
             watch,
             currency: settings.currency,
+            unsound: settings.unsound,
             roster: DashMap::new(),
             settings: settings.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.clone())).collect(),
             keys: (0..KEY_LOCKS).map(|_| Mutex::new(())).collect(),
@@ -200,6 +204,9 @@ impl Fleet {
 
     /// Opens a card flow; answers when the session is durable. The flag says whether it is new (`false`: a repeated request).
     pub async fn open(&self, wanted: Wanted) -> Result<(Session, bool), Refusal> {
+        if let Some(why) = &self.inner.unsound {
+            return Err(Refusal::JournalUnavailable(why.clone()));
+        }
         let lock = wanted.idempotency.as_ref().and_then(|idempotency| {
             let mut hasher = DefaultHasher::new();
             idempotency.key.hash(&mut hasher);
@@ -348,6 +355,7 @@ impl Fleet {
             Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
             Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
         };
+        let unsound = self.inner.unsound.as_ref().map(|why| format!("the journal does not follow from itself: {why}"));
         let terminals = self.inner.settings.keys().filter_map(|terminal| match self.inner.board.terminal(terminal.as_str()) {
             None => Some(format!("{terminal} is being started")),
             Some(view) if view.link == LinkState::Up && !view.reconciled => Some(format!("{terminal} is not reconciled yet")),
@@ -362,7 +370,7 @@ impl Fleet {
         let strangers = strangers.into_iter().map(|session| {
             format!("session {} is open on {}, which is not configured", session.id, session.terminal)
         });
-        journal.into_iter().chain(terminals).chain(strangers).collect()
+        journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
     }
 
     /// By when a session should be disposed of, or settled by the terminal's own timer.
