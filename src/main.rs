@@ -8,6 +8,7 @@ use quittance::cli::{self, Cli};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Variables that are not text can be none of ours.
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     ExitCode::from(cli::main(cli, &environment.collect()))
 }

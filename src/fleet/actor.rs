@@ -10,15 +10,16 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::id::TerminalId;
-use crate::journal::{Entry, Fact, Journal};
+use crate::journal::{Entry, Fact};
 use crate::session::Session;
 use crate::terminal::TerminalActor;
-use crate::terminal::actor::{FromTerminal, OpenLink, Surroundings};
+use crate::terminal::actor::{FromTerminal, OpenLink, Quarantined, Surroundings};
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
 
+use super::Filter;
 use super::Inner;
-use super::restart::{History, Verdict};
+use super::restart::{History, Reason, Verdict};
 use super::supervision::Supervision;
 
 /// So many messages may wait: a terminal says something when its link is lost or set up, and a depot has some hundred terminals.
@@ -97,7 +98,7 @@ impl FleetActor {
         if let Some(metrics) = self.inner.metrics.terminal(terminal) {
             metrics.link_restart(reason);
         }
-        Some(match member.history.failed(reason, self.inner.clock.now(), rand::random()) {
+        Some(match member.history.failed(&why(reason), self.inner.clock.now(), rand::random()) {
             Verdict::Again { after } => (after, false),
             Verdict::Quarantine { after } => {
                 error!(%terminal, reason, "failed too often: quarantined, and tried slowly from now on");
@@ -112,11 +113,9 @@ impl FleetActor {
             return;
         }
         info!(%terminal, reason, quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
-        if quarantined {
-            self.inner.board.quarantined(&terminal);
-            if let Some(metrics) = self.inner.metrics.terminal(&terminal) {
-                metrics.quarantined(true);
-            }
+        let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
+        if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {
+            warn!(%terminal, "the terminal's actor does not listen");
         }
         ctx.run_later(after, move |this, _| this.open_link(&terminal, quarantined));
     }
@@ -145,7 +144,9 @@ impl FleetActor {
             // An append that was under way when the actor crashed is answered before this one: after it nothing is missing.
             let entry = Entry { at: inner.clock.now(), terminal: Some(of.clone()), session: None, fact: Fact::Rebuilt };
             inner.journal.append(vec![entry]).await?;
-            let mut names = inner.board.open_sessions(&of);
+            let all = Filter { terminal: Some(of.clone()), limit: usize::MAX, ..Filter::default() };
+            let (known, _) = inner.board.sessions(&all);
+            let mut names: Vec<_> = known.iter().filter(|session| !session.ended()).map(|session| session.id).collect();
             names.extend(inner.journal.sessions(Some(of), None, NEWEST).await?);
             names.sort_unstable();
             names.dedup();
@@ -154,14 +155,16 @@ impl FleetActor {
                 match super::replay(&inner.journal.session(name).await?) {
                     Ok(Some(session)) if !session.ended() => sessions.push(session),
                     Ok(_) => {}
-                    Err(unsound) => error!(session = %name, error = %unsound, "a session's records do not follow from each other"),
+                    Err(unsound) => {
+                        error!(session = %name, error = %unsound, "a session's records do not follow from each other")
+                    }
                 }
             }
             Ok::<_, crate::journal::JournalError>(sessions)
         };
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
             Ok(sessions) => {
-                let draining = this.inner.board.terminal(terminal.as_str()).is_some_and(|view| view.draining);
+                let draining = this.inner.board.terminal(&terminal).is_some_and(|view| view.draining);
                 this.build(ctx, &terminal, sessions, draining);
                 this.open_link(&terminal, quarantined);
             }
@@ -177,7 +180,7 @@ impl FleetActor {
         if self.members.values().all(|member| member.actor.is_none()) {
             if let Some(done) = self.going_down.take() {
                 // Whoever waited may have given up.
-                drop(done.send(()));
+                let _ = done.send(());
             }
         }
     }
@@ -192,6 +195,15 @@ impl FleetActor {
                 warn!(%terminal, "the terminal's actor does not listen");
             }
         }
+    }
+}
+
+/// The terminal's word for the end of its link, as the history judges it.
+fn why(reason: &'static str) -> Reason {
+    match reason {
+        "panic" => Reason::Panic,
+        "identity" => Reason::Identity,
+        reason => Reason::Useless(reason),
     }
 }
 

@@ -36,7 +36,7 @@ use crate::terminal::{TerminalActor, TerminalSettings};
 use crate::time::{Clock, Timestamp};
 
 use actor::{FleetActor, GoDownAll};
-use board::Board;
+use board::{Board, Claim};
 use supervision::Supervision;
 use watch::Watch;
 
@@ -217,18 +217,25 @@ impl Fleet {
             Some(lock) => Some(lock.lock().await),
             None => None,
         };
-        if let Some(idempotency) = &wanted.idempotency {
-            if let Some((digest, session)) = self.inner.board.by_key(&idempotency.key) {
-                return if digest == idempotency.digest {
-                    Ok((self.session(session).await?, false))
-                } else {
-                    Err(Refusal::IdempotencyMismatch)
-                };
+        let session = SessionId::new(self.inner.clock.now(), rand::random());
+        let Wanted { terminal, amount, connector, caller_reference, idempotency } = wanted;
+        if let Some(request) = &idempotency {
+            match self.inner.board.claim(&request.key, &request.digest, session) {
+                Claim::New => {}
+                Claim::Same(earlier) => return Ok((self.session(earlier).await?, false)),
+                Claim::Mismatch => return Err(Refusal::IdempotencyMismatch),
             }
         }
-        let Wanted { terminal, amount, connector, caller_reference, idempotency } = wanted;
-        let session = self.ask(&terminal, Open { amount, connector, caller_reference, idempotency }).await?;
-        Ok((session, true))
+        let key = idempotency.as_ref().map(|request| request.key.clone());
+        match self.ask(&terminal, Open { session, amount, connector, caller_reference, idempotency }).await {
+            Ok(session) => Ok((session, true)),
+            Err(refusal) => {
+                if let Some(key) = key {
+                    self.inner.board.release(&key, session);
+                }
+                Err(refusal)
+            }
+        }
     }
 
     /// Does something to a session; answers when that is durable.
@@ -287,11 +294,7 @@ impl Fleet {
     /// Sessions, newest first, and where to go on.
     pub async fn sessions(&self, filter: Filter) -> Result<(Vec<Session>, Option<SessionId>), Refusal> {
         if filter.undisposed {
-            let mut found = self.inner.board.sessions(|session| filter.takes(session));
-            let more = found.len() > filter.limit;
-            found.truncate(filter.limit);
-            let next = found.last().map(|session| session.id).filter(|_| more);
-            return Ok((found, next));
+            return Ok(self.inner.board.sessions(&filter));
         }
         let mut found = Vec::new();
         let mut before = filter.before;
@@ -319,13 +322,13 @@ impl Fleet {
 
     /// All terminals, by name.
     pub fn terminals(&self) -> Vec<View> {
-        self.inner.settings.keys().filter_map(|terminal| self.inner.board.terminal(terminal.as_str())).collect()
+        self.inner.settings.keys().filter_map(|terminal| self.inner.board.terminal(terminal)).collect()
     }
 
     /// One terminal.
     pub fn terminal(&self, terminal: &str) -> Result<View, Refusal> {
         let id = self.configured(terminal)?;
-        self.inner.board.terminal(id.as_str()).ok_or_else(|| rebuilding(&id))
+        self.inner.board.terminal(&id).ok_or_else(|| rebuilding(&id))
     }
 
     /// Takes no new card flows on a terminal; disposals go on. Answers when that is durable.
@@ -356,7 +359,7 @@ impl Fleet {
             Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
         };
         let unsound = self.inner.unsound.as_ref().map(|why| format!("the journal does not follow from itself: {why}"));
-        let terminals = self.inner.settings.keys().filter_map(|terminal| match self.inner.board.terminal(terminal.as_str()) {
+        let terminals = self.inner.settings.keys().filter_map(|terminal| match self.inner.board.terminal(terminal) {
             None => Some(format!("{terminal} is being started")),
             Some(view) if view.link == LinkState::Up && !view.reconciled => Some(format!("{terminal} is not reconciled yet")),
             Some(view) if view.link == LinkState::Down && view.last_error.is_none() && !view.reconciled => {
@@ -364,12 +367,11 @@ impl Fleet {
             }
             Some(_) => None,
         });
-        let strangers = self.inner.board.sessions(|session| {
-            session.undisposed() && !self.inner.settings.contains_key(&session.terminal)
-        });
-        let strangers = strangers.into_iter().map(|session| {
-            format!("session {} is open on {}, which is not configured", session.id, session.terminal)
-        });
+        let (open, _) = self.inner.board.sessions(&Filter { undisposed: true, limit: usize::MAX, ..Filter::default() });
+        let strangers = open
+            .into_iter()
+            .filter(|session| !self.inner.settings.contains_key(&session.terminal))
+            .map(|session| format!("session {} is open on {}, which is not configured", session.id, session.terminal));
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
     }
 
@@ -393,5 +395,8 @@ impl Fleet {
 }
 
 fn rebuilding(terminal: &TerminalId) -> Refusal {
-    Refusal::TerminalNotReady { terminal: terminal.clone(), why: "its actor is being rebuilt from the journal; ask again".to_owned() }
+    Refusal::TerminalNotReady {
+        terminal: terminal.clone(),
+        why: "its actor is being rebuilt from the journal; ask again".to_owned(),
+    }
 }

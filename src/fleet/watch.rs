@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::id::TerminalId;
 use crate::journal::Record;
-use crate::journal::record::{Decision, Fact, Outcome as Ending, Report};
+use crate::journal::record::{Cause, ConfirmedBy, Decision, Fact, Outcome as Ending, Report, ReportResult};
 use crate::link::Outcome;
-use crate::metrics::Metrics;
+use crate::metrics::{Attempt, Decided, Disposed, Metrics, Reconciled};
 use crate::protocol::Request;
 use crate::protocol::response::{Response, Verdict};
 use crate::session::actor::Observer as SessionObserver;
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 use super::board::Board;
 
 /// See the module.
-pub struct Watch {
+pub(super) struct Watch {
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     tallies: Mutex<BTreeMap<TerminalId, Tally>>,
@@ -59,13 +59,13 @@ impl Tally {
     }
 }
 
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
+fn count(sessions: i64) -> usize {
+    usize::try_from(sessions).unwrap_or(0)
 }
 
 impl Watch {
     /// A watch over terminals whose past is in the ledger.
-    pub fn new(board: Arc<Board>, metrics: Arc<Metrics>, terminals: &[TerminalId], ledger: &Ledger) -> Self {
+    pub(super) fn new(board: Arc<Board>, metrics: Arc<Metrics>, terminals: &[TerminalId], ledger: &Ledger) -> Self {
         let mut tallies: BTreeMap<TerminalId, Tally> = BTreeMap::new();
         for terminal in terminals {
             tallies.entry(terminal.clone()).or_default().movements = ledger.movements(terminal);
@@ -85,10 +85,10 @@ impl Watch {
         let tally = tallies.entry(terminal.clone()).or_default();
         change(tally);
         if let Some(metrics) = self.metrics.terminal(terminal) {
-            metrics.set_undisposed(unsigned(tally.undisposed));
-            metrics.set_in_doubt(unsigned(tally.in_doubt));
-            metrics.set_uncertain(unsigned(tally.uncertain));
-            metrics.set_held(unsigned(tally.held_minor));
+            metrics.set_undisposed(count(tally.undisposed));
+            metrics.set_in_doubt(count(tally.in_doubt));
+            metrics.set_uncertain(count(tally.uncertain));
+            metrics.set_held(u64::try_from(tally.held_minor).unwrap_or(0));
             metrics.set_ledger_imbalance(tally.imbalance());
         }
     }
@@ -96,15 +96,15 @@ impl Watch {
     fn count(&self, session: &Session, record: &Record) {
         let Some(metrics) = self.metrics.terminal(&session.terminal) else { return };
         let decision = session.disposal.as_ref().map(|disposal| match disposal.decision {
-            Decision::Commit(_) => "commit",
-            Decision::Void => "void",
+            Decision::Commit(_) => Decided::Commit,
+            Decision::Void => Decided::Void,
         });
         let attempt = |result| {
             if let Some(decision) = decision {
                 metrics.attempt(decision, result);
             }
         };
-        let disposed = |outcome: &'static str| {
+        let disposed = |outcome: Disposed| {
             metrics.disposed(outcome);
             if let Some(disposal) = &session.disposal {
                 metrics.disposal_duration(outcome, record.entry.at.since(disposal.decided_at));
@@ -113,25 +113,25 @@ impl Watch {
         match &record.entry.fact {
             Fact::HoldPlaced { .. } => metrics.approved(),
             Fact::Declined { .. } => metrics.declined(),
-            Fact::AttemptRefused { .. } => attempt("refused"),
-            Fact::AttemptUnsent { .. } => attempt("link_lost"),
-            Fact::AttemptUnanswered { cause: crate::journal::record::Cause::Timeout, .. } => attempt("timeout"),
-            Fact::AttemptUnanswered { .. } => attempt("link_lost"),
+            Fact::AttemptRefused { .. } => attempt(Attempt::Refused),
+            Fact::AttemptUnsent { .. } => attempt(Attempt::LinkLost),
+            Fact::AttemptUnanswered { cause: Cause::Timeout, .. } => attempt(Attempt::Timeout),
+            Fact::AttemptUnanswered { .. } => attempt(Attempt::LinkLost),
             Fact::Disposed { outcome, confirmed_by } => {
-                if *confirmed_by == crate::journal::record::ConfirmedBy::ResultOk {
-                    attempt("ok");
+                if *confirmed_by == ConfirmedBy::ResultOk {
+                    attempt(Attempt::Ok);
                 }
                 match outcome {
                     Ending::Committed(amount) => {
-                        disposed("committed");
+                        disposed(Disposed::Committed);
                         metrics.committed(*amount);
                     }
-                    Ending::Voided => disposed("voided"),
-                    Ending::Expired => disposed("expired"),
+                    Ending::Voided => disposed(Disposed::Voided),
+                    Ending::Expired => disposed(Disposed::Expired),
                 }
             }
             Fact::Resolved { outcome, .. } => {
-                disposed("resolved");
+                disposed(Disposed::Resolved);
                 if let Ending::Committed(amount) = outcome {
                     metrics.committed(*amount);
                 }
@@ -181,7 +181,7 @@ impl Observer for Watch {
         let Some(metrics) = self.metrics.terminal(terminal) else { return };
         match outcome {
             Outcome::Answered(_) => metrics.exchange(request.name(), took),
-            Outcome::Unanswered(crate::journal::record::Cause::Timeout) => metrics.exchange_timeout(request.name()),
+            Outcome::Unanswered(Cause::Timeout) => metrics.exchange_timeout(request.name()),
             Outcome::Unanswered(_) | Outcome::Unsent | Outcome::FlowEnded => {}
         }
         if let (Request::RequestIds, Outcome::Answered(Response::Result(Verdict::NotOk(_)))) = (request, outcome) {
@@ -196,12 +196,11 @@ impl Observer for Watch {
     }
 
     fn reconciled(&self, terminal: &TerminalId, report: &Report, at: Timestamp) {
-        use crate::journal::record::ReportResult;
         let Some(metrics) = self.metrics.terminal(terminal) else { return };
         match report.result {
-            ReportResult::Clean => metrics.reconciliation("clean"),
-            ReportResult::Repaired => metrics.reconciliation("repaired"),
-            ReportResult::Failed => metrics.reconciliation("failed"),
+            ReportResult::Clean => metrics.reconciliation(Reconciled::Clean),
+            ReportResult::Repaired => metrics.reconciliation(Reconciled::Repaired),
+            ReportResult::Failed => metrics.reconciliation(Reconciled::Failed),
         }
         for discrepancy in &report.discrepancies {
             metrics.discrepancy(discrepancy.kind.as_str());
@@ -213,7 +212,7 @@ impl Observer for Watch {
 
     fn holds(&self, terminal: &TerminalId, sessions: &mut dyn Iterator<Item = &Session>, now: Timestamp) {
         let Some(metrics) = self.metrics.terminal(terminal) else { return };
-        let mut overdue = 0_u64;
+        let mut overdue = 0_usize;
         let mut oldest: Option<Timestamp> = None;
         for session in sessions.filter(|session| session.undisposed()) {
             if disposal::deadline(session).is_some_and(|deadline| deadline < now) {

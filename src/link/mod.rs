@@ -109,21 +109,28 @@ pub enum Event {
 }
 
 /// Why a link is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// It could not be opened; says why.
+    #[error("{0}")]
     Refused(String),
     /// The other side closed it, or the device was unplugged.
+    #[error("the other side closed the link, or the device was unplugged")]
     Closed,
     /// The operating system reported an error.
+    #[error("{0}")]
     Io(String),
     /// A request was not answered in time; names it.
+    #[error("{0} was not answered in time")]
     Timeout(&'static str),
     /// The bytes that came are no frames.
+    #[error("the bytes that came are no frames")]
     Garbage,
     /// Frames came that answer nothing: requests and answers may be out of step.
+    #[error("frames came that answer nothing: requests and answers may be out of step")]
     OutOfStep,
     /// We closed it.
+    #[error("closed by us")]
     Dropped,
 }
 

@@ -134,8 +134,7 @@ impl SessionActor {
         self.appending = true;
         let at = self.world.clock.now();
         let session = self.machine.session();
-        let entry =
-            |fact| Entry { at, terminal: Some(session.terminal.clone()), session: Some(session.id), fact };
+        let entry = |fact| Entry { at, terminal: Some(session.terminal.clone()), session: Some(session.id), fact };
         let entries = step.append.iter().cloned().map(entry).collect();
         let pending = self.world.journal.append(entries);
         ctx.spawn(pending.into_actor(self).map(move |result, this, ctx| {

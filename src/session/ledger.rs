@@ -84,7 +84,8 @@ pub enum Movement {
 
 /// What a change of a session does to the balance; counted from its facts, so that it can be held against its states.
 pub fn movement(before: Option<&Session>, fact: &Fact) -> Movement {
-    let in_doubt_or_authorising = matches!(before.map(|session| &session.state), Some(State::InDoubt(_) | State::Authorising(_)));
+    let in_doubt_or_authorising =
+        matches!(before.map(|session| &session.state), Some(State::InDoubt(_) | State::Authorising(_)));
     match fact {
         Fact::AuthoriseIntended { .. } => Movement::Enters,
         Fact::HoldPlaced { .. } if !in_doubt_or_authorising => Movement::Enters,

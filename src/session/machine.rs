@@ -9,9 +9,7 @@ use std::time::Duration;
 use crate::card::Card;
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::Entry;
-use crate::journal::record::{
-    AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Outcome,
-};
+use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Outcome};
 use crate::link;
 use crate::money::Amount;
 use crate::protocol::response::{Reason, Response, Verdict as Answer};
@@ -207,7 +205,9 @@ impl Machine {
                 self.decide(Decision::Void, DecidedBy::DuplicateTap)
             }
             Input::DuplicateTap => Step::none(),
-            Input::StopTapped { tapped_in } if self.session.state == State::Held => Step::append([Fact::StopTapped { tapped_in }]),
+            Input::StopTapped { tapped_in } if self.session.state == State::Held => {
+                Step::append([Fact::StopTapped { tapped_in }])
+            }
             Input::StopTapped { .. } => Step::none(),
             Input::Authorised(outcome) => self.authorised(outcome, now),
             Input::Ready => Step { ready: Some(true), ..self.ask_turn_if_due(now, true) },
@@ -273,7 +273,9 @@ impl Machine {
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
     fn recover(&self, _now: Timestamp) -> Step {
         match (&self.session.state, &self.session.disposal) {
-            (State::Opened, _) => Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }]),
+            (State::Opened, _) => {
+                Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }])
+            }
             (State::Authorising(_), _) => Step::append([Fact::AuthoriseUnanswered { cause: Cause::Crash }]),
             (State::Disposing | State::Uncertain(_), Some(disposal)) if disposal.under_way => {
                 Step::append([Fact::AttemptUnanswered { attempt: disposal.attempts, cause: Cause::Crash }])
@@ -288,7 +290,9 @@ impl Machine {
         }
         let failed = |why: String| Fact::Failed { why };
         let fact = match outcome {
-            link::Outcome::Answered(Response::Cancelled) | link::Outcome::FlowEnded => Fact::Cancelled { by: CancelledBy::Terminal },
+            link::Outcome::Answered(Response::Cancelled) | link::Outcome::FlowEnded => {
+                Fact::Cancelled { by: CancelledBy::Terminal }
+            }
             link::Outcome::Answered(Response::Result(Answer::NotOk(Some(Reason::CANCELLED)))) => {
                 Fact::Cancelled { by: CancelledBy::Terminal }
             }
@@ -375,7 +379,9 @@ impl Machine {
         match self.session.state {
             State::Disposing => {}
             // A number that the terminal has forgotten may come to mean another session: never ask for it again.
-            State::Uncertain(_) if disposal.last_failure == Some(Failure::Refused(Some(Reason::SESSION_NOT_FOUND.0))) => return None,
+            State::Uncertain(_) if disposal.last_failure == Some(Failure::Refused(Some(Reason::SESSION_NOT_FOUND.0))) => {
+                return None;
+            }
             State::Uncertain(_) if self.rules.family.lists_sessions() => return None,
             State::Uncertain(_) => {}
             _ => return None,
@@ -384,7 +390,9 @@ impl Machine {
         match disposal.last_failure {
             None | Some(Failure::Unsent) => Some(ended_at),
             // Damaged on the way (PSP, Errors, 0x04): the same bytes again, at once.
-            Some(Failure::Refused(Some(reason))) if reason == Reason::INCORRECT_CHECKSUM.0 && disposal.refusals <= 3 => Some(ended_at),
+            Some(Failure::Refused(Some(reason))) if reason == Reason::INCORRECT_CHECKSUM.0 && disposal.refusals <= 3 => {
+                Some(ended_at)
+            }
             Some(Failure::Unanswered(_) | Failure::Refused(_)) => {
                 Some(disposal::next_attempt_at(&self.rules.policy.retry, disposal.attempts, ended_at))
             }
@@ -399,7 +407,8 @@ impl Machine {
     }
 
     fn turn(&self, now: Timestamp) -> Step {
-        let (Some(due), Some(hold), Some(disposal)) = (self.attempt_due_at(), &self.session.hold, &self.session.disposal) else {
+        let (Some(due), Some(hold), Some(disposal)) = (self.attempt_due_at(), &self.session.hold, &self.session.disposal)
+        else {
             return Step::none().then(Effect::ReleaseTurn).busy_with(Errand::Idle);
         };
         let (true, Some(attempt)) = (due <= now && self.ready, disposal.attempts.checked_add(1)) else {
@@ -480,9 +489,9 @@ impl Machine {
             (Verdict::NoHold, State::InDoubt(dead_man), _) if disposal::timer_is_past(*dead_man, now) => {
                 self.vanished(disposal::vanished(*dead_man, now))
             }
-            (Verdict::NoHold, State::InDoubt(_), _) => {
-                Step::append([Fact::Failed { why: "the answer to Auth was lost, but the terminal holds nothing for it".to_owned() }])
-            }
+            (Verdict::NoHold, State::InDoubt(_), _) => Step::append([Fact::Failed {
+                why: "the answer to Auth was lost, but the terminal holds nothing for it".to_owned(),
+            }]),
             (Verdict::Absent, State::Held, Some(hold)) => self.vanished(disposal::vanished(hold.dead_man, now)),
             (Verdict::Absent, State::Disposing | State::Uncertain(_), Some(hold)) => match &self.session.disposal {
                 Some(disposal) if disposal.doubtful => {

@@ -20,3 +20,4 @@ pub mod verdict;
 pub use machine::{Command, Input};
 pub use refusal::Refusal;
 pub use state::{Session, State};
+pub use verdict::Verdict;

@@ -9,14 +9,16 @@ use actix::prelude::*;
 use tracing::{debug, error, info, warn};
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::record::Report;
 use crate::journal::Journal;
+use crate::journal::record::Report;
 use crate::link::{self, Event, Order, Orders, Outcome, Ticket};
 use crate::money::Currency;
 use crate::protocol::request::StartSession;
 use crate::protocol::response::{Response, TerminalState};
 use crate::protocol::{Family, Request};
-use crate::session::actor::{Deliver, FromSession, Lease, Observer as SessionObserver, SessionActor, StopReason as SessionStop, World};
+use crate::session::actor::{
+    Deliver, FromSession, Lease, Observer as SessionObserver, SessionActor, StopReason as SessionStop, World,
+};
 use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
 use crate::session::{Session, State};
 use crate::time::{Clock, Timestamp};
@@ -73,8 +75,16 @@ pub struct OpenLink {
     pub quarantined: bool,
 }
 
+/// The link has failed too often and is tried slowly from now on.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Quarantined;
+
 /// Look up what time has brought: gauges, reconciliation.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// A serial link has no idle close (PSP, Timeouts), but a terminal that was switched off should not stay unnoticed for longer.
+const SERIAL_WATCH: Duration = Duration::from_secs(15);
 
 /// A link that was closed says so within this time.
 const LAST_EVENT_WITHIN: Duration = Duration::from_secs(10);
@@ -155,7 +165,7 @@ impl TerminalActor {
             family: settings.family,
             serial_number: settings.serial_number.clone(),
             setup: machine::setup(&settings.policy),
-            keepalive: settings.keepalive,
+            keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),
         };
         let machine = Machine::new(plan, around.clock.now());
         Self {
@@ -221,8 +231,11 @@ impl TerminalActor {
     }
 
     /// Tells a session what happened.
-    #[expect(clippy::disallowed_methods, reason = "each of these answers a wish of the session's, so they are few, and a dead \
-        session says that it is gone")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each of these answers a wish of the session's, so they are few, and a dead \
+        session says that it is gone"
+    )]
     pub(super) fn deliver(&self, session: SessionId, input: Input) {
         if let Some(child) = self.children.get(&session) {
             child.actor.do_send(Deliver { input, reply: None });
@@ -493,7 +506,8 @@ impl TerminalActor {
 
     fn start_request(&self, session: SessionId) -> Option<Request> {
         let session = &self.children.get(&session)?.session;
-        let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference) else {
+        let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference)
+        else {
             return None;
         };
         let reference_text = session.caller_reference.clone().filter(|_| self.settings.family == Family::Apollo);
@@ -544,7 +558,9 @@ impl TerminalActor {
     /// No card flow is open and no disposal that was decided waits for a terminal that could take it.
     pub(super) fn nothing_to_deliver(&self) -> bool {
         let deliverable = self.children.values().any(|child| child.session.state == State::Disposing) && self.link.is_some();
-        self.turns.flow == Flow::None && !deliverable && !self.children.values().any(|child| child.session.state == State::Opened)
+        self.turns.flow == Flow::None
+            && !deliverable
+            && !self.children.values().any(|child| child.session.state == State::Opened)
     }
 
     pub(super) fn stop(&mut self, ctx: &mut Context<Self>) {
@@ -589,6 +605,17 @@ impl Handler<OpenLink> for TerminalActor {
         self.trouble = None;
         self.link = Some(link::open(self.settings.link.clone(), self.around.clock, ctx.address().recipient()));
         self.publish();
+    }
+}
+
+impl Handler<Quarantined> for TerminalActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Quarantined, _: &mut Self::Context) {
+        if self.link.is_none() {
+            self.link_state = LinkState::Quarantined;
+            self.publish();
+        }
     }
 }
 

@@ -7,13 +7,12 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::id::TerminalSessionId;
+use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::record::{Origin, Report, ReportResult, Trigger};
 use crate::journal::{Entry, Fact, Record};
 use crate::link::Outcome;
 use crate::protocol::response::Response;
-use crate::reconcile::pages::{Pages, Progress};
-use crate::reconcile::plan::{self, Lists, Plan};
+use crate::reconcile::{Lists, Pages, Plan, Progress, Question};
 use crate::session::verdict::Verdict;
 use crate::session::{Input, Refusal, Session};
 use crate::time::Timestamp;
@@ -103,13 +102,13 @@ impl TerminalActor {
             // The link ends with it.
             Outcome::Unsent | Outcome::Unanswered(_) | Outcome::FlowEnded => return,
         };
-        match comparison.pages.add(list) {
+        match comparison.pages.add(list.clone()) {
             Progress::More => {
                 let offset = comparison.pages.next_offset();
                 self.page_or_reopen(offset);
             }
-            Progress::Restart => self.page_or_reopen(0),
-            Progress::GaveUp => {
+            Progress::Changed => self.page_or_reopen(0),
+            Progress::Failed => {
                 self.comparison_failed(ctx, "the terminal's list changed between its pages, again and again".to_owned());
             }
             Progress::Done(list) => {
@@ -128,14 +127,20 @@ impl TerminalActor {
     }
 
     fn plan(&self) -> Plan {
-        let sessions: Vec<&Session> = self.children.values().map(|child| &child.session).collect();
-        let lists = match self.comparison.as_ref().map(|comparison| comparison.lists.as_slice()) {
-            _ if !self.settings.family.lists_sessions() => Lists::CannotList,
-            Some([first]) => Lists::One(first),
-            Some([first, second, ..]) => Lists::Two(first, second),
-            Some([]) | None => Lists::CannotList,
+        let Some(comparison) = &self.comparison else { return Plan::default() };
+        let sessions: Vec<Session> = self.children.values().map(|child| child.session.clone()).collect();
+        let lists = match comparison.lists.as_slice() {
+            [] => None,
+            [first] => Some(Lists { first, second: None }),
+            [first, second, ..] => Some(Lists { first, second: Some(second) }),
         };
-        plan::plan(&sessions, lists, self.settings.policy.orphan_policy, self.now())
+        Plan::of(&Question {
+            sessions: &sessions,
+            can_list: self.settings.family.lists_sessions(),
+            lists,
+            orphan_policy: self.settings.policy.orphan_policy,
+            began: comparison.began_at,
+        })
     }
 
     fn comparison_failed(&mut self, ctx: &mut Context<Self>, why: String) {
@@ -171,15 +176,18 @@ impl TerminalActor {
     /// A hold of unknown origin gets a session of its own, which voids it.
     fn open_orphan(&mut self, ctx: &mut Context<Self>, orphan: TerminalSessionId) {
         warn!(terminal = %self.id(), terminal_session_id = %orphan, "the terminal holds a session that the journal does not know");
-        let (_, entry) = self.opening(Fact::Opened {
-            origin: Origin::Orphan,
-            connector: None,
-            reference: None,
-            caller_reference: None,
-            amount: None,
-            currency: self.around.currency,
-            idempotency: None,
-        });
+        let entry = self.opening(
+            SessionId::new(self.now(), rand::random()),
+            Fact::Opened {
+                origin: Origin::Orphan,
+                connector: None,
+                reference: None,
+                caller_reference: None,
+                amount: None,
+                currency: self.around.currency,
+                idempotency: None,
+            },
+        );
         let appended = self.around.journal.append(vec![entry]);
         ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
             // If it cannot be journaled it is found again by the next reconciliation.
@@ -189,7 +197,9 @@ impl TerminalActor {
                 Ok(session)
             }) {
                 Ok(session) => this.adopt(ctx, session, Input::Listed(Verdict::Adopt(orphan))),
-                Err(refusal) => warn!(terminal = %this.id(), %orphan, error = %refusal, "the orphan's session could not be journaled"),
+                Err(refusal) => {
+                    warn!(terminal = %this.id(), %orphan, error = %refusal, "the orphan's session could not be journaled")
+                }
             }
             this.go_on(ctx);
         }));
@@ -227,7 +237,10 @@ impl TerminalActor {
         let waiting = comparison.waiting;
         ctx.spawn(appended.into_actor(self).map(move |result, this, _| {
             let result = result.map_err(|error| Refusal::JournalUnavailable(error.to_string())).and_then(|records| {
-                records.into_iter().next().ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))
+                records
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))
             });
             if let Err(refusal) = &result {
                 warn!(terminal = %this.id(), error = %refusal, "the report of a reconciliation could not be journaled");

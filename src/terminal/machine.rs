@@ -238,7 +238,9 @@ impl Machine {
                 }
             }
             (Stage::Identify, Response::Result(Verdict::NotOk(_))) => match &self.plan.serial_number {
-                Some(expected) => Action::WrongTerminal(format!("expected serial number {expected:?}, but it does not tell its own")),
+                Some(expected) => {
+                    Action::WrongTerminal(format!("expected serial number {expected:?}, but it does not tell its own"))
+                }
                 None => self.go(Stage::Protocol, now),
             },
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
@@ -255,9 +257,10 @@ impl Machine {
                 self.phase = Phase::Up;
                 Action::SetUp
             }
-            (Stage::Setup, Response::Result(Verdict::NotOk(_))) => {
-                reopen("refused_set_up", "the terminal did not accept its own timer (Setup); without it no card is taken".to_owned())
-            }
+            (Stage::Setup, Response::Result(Verdict::NotOk(_))) => reopen(
+                "refused_set_up",
+                "the terminal did not accept its own timer (Setup); without it no card is taken".to_owned(),
+            ),
             (
                 Stage::Reset
                 | Stage::Synchronize

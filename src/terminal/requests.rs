@@ -19,6 +19,8 @@ use super::view::View;
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<Session, Refusal>")]
 pub struct Open {
+    /// Its name.
+    pub session: SessionId,
     /// How much to hold.
     pub amount: Amount,
     /// Which plug; the first free one if not said.
@@ -76,7 +78,8 @@ impl TerminalActor {
         }
         let max_hold = self.settings.policy.max_hold;
         if open.amount.is_zero() || open.amount > max_hold {
-            let why = format!("a hold is between 1 and {max_hold} minor units here (policy.max_hold), but this is {}", open.amount);
+            let why =
+                format!("a hold is between 1 and {max_hold} minor units here (policy.max_hold), but this is {}", open.amount);
             return Err(Refusal::AmountInvalid(why));
         }
         match self.around.journal.health() {
@@ -122,17 +125,16 @@ impl TerminalActor {
         }
     }
 
-    /// The facts of a new session, and its name.
-    pub(super) fn opening(&self, fact: Fact) -> (SessionId, Entry) {
-        let at = self.now();
-        let id = SessionId::new(at, rand::random());
-        (id, Entry { at, terminal: Some(self.id().clone()), session: Some(id), fact })
+    /// The first fact of a new session.
+    pub(super) fn opening(&self, session: SessionId, fact: Fact) -> Entry {
+        Entry { at: self.now(), terminal: Some(self.id().clone()), session: Some(session), fact }
     }
 }
 
 /// A session from the record that opens it.
 pub(super) fn opened(records: &[Record]) -> Result<Session, Refusal> {
-    let record = records.first().ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))?;
+    let record =
+        records.first().ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))?;
     Session::opened(&record.entry).map_err(|illegal| Refusal::JournalUnavailable(illegal.to_string()))
 }
 
@@ -144,15 +146,19 @@ impl Handler<Open> for TerminalActor {
             Ok(connector) => connector,
             Err(refusal) => return Box::pin(fut::ready(Err(refusal))),
         };
-        let (id, entry) = self.opening(Fact::Opened {
-            origin: Origin::Api,
-            connector: Some(connector),
-            reference: Some(self.free_reference()),
-            caller_reference: open.caller_reference,
-            amount: Some(open.amount),
-            currency: self.around.currency,
-            idempotency: open.idempotency,
-        });
+        let id = open.session;
+        let entry = self.opening(
+            id,
+            Fact::Opened {
+                origin: Origin::Api,
+                connector: Some(connector),
+                reference: Some(self.free_reference()),
+                caller_reference: open.caller_reference,
+                amount: Some(open.amount),
+                currency: self.around.currency,
+                idempotency: open.idempotency,
+            },
+        );
         // The flow is taken before the journal answers, so that nobody else gets it meanwhile.
         self.turns.flow = Flow::Opening(id);
         let appended = self.around.journal.append(vec![entry]);
