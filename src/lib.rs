@@ -1,9 +1,14 @@
 //! Quittance.
 
 pub mod card;
+pub mod cli;
+pub mod config;
+pub mod fleet;
 pub mod id;
 pub mod journal;
 pub mod link;
 pub mod money;
 pub mod protocol;
+pub mod session;
+pub mod terminal;
 pub mod time;

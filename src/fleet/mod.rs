@@ -1,0 +1,3 @@
+//! All terminals.
+
+pub mod supervision;

@@ -1,0 +1,3 @@
+//! One attempt to take money.
+
+pub mod policy;

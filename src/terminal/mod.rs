@@ -1,0 +1,3 @@
+//! One device.
+
+pub mod settings;
