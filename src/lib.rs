@@ -1,6 +1,9 @@
 //! Quittance.
 
+pub mod api;
 pub mod card;
+pub mod cli;
+pub mod config;
 pub mod fleet;
 pub mod id;
 pub mod journal;
@@ -10,5 +13,6 @@ pub mod money;
 pub mod protocol;
 pub mod reconcile;
 pub mod session;
+pub mod sim;
 pub mod terminal;
 pub mod time;

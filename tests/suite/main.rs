@@ -1,2 +1,4 @@
-//! x
-fn main() {}
+//! The tests that see the project as a whole.
+
+mod check;
+mod tidy;
