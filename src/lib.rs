@@ -1,6 +1,8 @@
 //! Quittance.
 
+pub mod api;
 pub mod card;
+pub mod cli;
 pub mod fleet;
 pub mod id;
 pub mod journal;
