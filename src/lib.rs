@@ -13,6 +13,6 @@ pub mod money;
 pub mod protocol;
 pub mod reconcile;
 pub mod session;
-pub mod sim;
+
 pub mod terminal;
 pub mod time;

@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::Environment;
 use crate::id::SessionId;
+use crate::protocol::Direction;
 use crate::session::ledger::Ledger;
 
 /// Runs a depot's payment terminals and makes sure that every hold on a card is committed or voided.
@@ -63,10 +64,28 @@ enum Command {
     Decode {
         /// Who sent them; guessed from the preamble if not said.
         #[arg(long, value_enum)]
-        from: Option<decode::Side>,
+        from: Option<Side>,
         /// Bytes in hex, with or without blanks.
         hex: Vec<String>,
     },
+}
+
+/// Who sent a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// We did.
+    Host,
+    /// The terminal did.
+    Terminal,
+}
+
+impl From<Side> for Direction {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Host => Self::FromHost,
+            Side::Terminal => Self::FromTerminal,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -94,26 +113,31 @@ enum JournalCommand {
 /// Carries out a command line and gives the exit code.
 pub fn main(cli: Cli, environment: &Environment) -> u8 {
     let mut out = io::stdout().lock();
-    let code = match cli.command {
+    let done = match cli.command {
         Command::Run { config } => {
             drop(out);
             return run::run(&config, environment, cli.log_format);
         }
         Command::Check { config } => check::run(&config, environment, &mut out),
-        Command::Sessions(arguments) => sessions::run(&arguments, &mut out),
-        Command::Terminals(arguments) => terminals::run(&arguments, &mut out),
+        Command::Sessions(arguments) => Ok(sessions::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Terminals(arguments) => Ok(terminals::run(&arguments, &mut out, &mut io::stderr())),
         Command::Journal(JournalCommand::Verify { journal }) => journal::verify(&journal, balance, &mut out),
         Command::Journal(JournalCommand::Show { journal, session, json }) => journal::show(&journal, session, json, &mut out),
-        Command::Decode { from, hex } if hex.is_empty() => {
-            if io::stdin().is_terminal() {
-                eprintln!("reading bytes in hex from the terminal; end with Ctrl-D");
-            }
-            decode::run(from.map(Into::into), io::stdin().lines().map_while(Result::ok), &mut out)
+        Command::Decode { from, hex } => {
+            let from = from.map(Into::into);
+            let explained = if hex.is_empty() {
+                if io::stdin().is_terminal() {
+                    eprintln!("reading bytes in hex from the terminal; end with Ctrl-D");
+                }
+                decode::run(from, io::stdin().lines().map_while(Result::ok), &mut out)
+            } else {
+                decode::run(from, hex.into_iter(), &mut out)
+            };
+            explained.map(|sound| u8::from(!sound))
         }
-        Command::Decode { from, hex } => decode::run(from.map(Into::into), std::iter::once(hex.join(" ")), &mut out),
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    code.and_then(|code| out.flush().map(|()| code)).unwrap_or(1)
+    // A reader that has seen enough (`| head`) closes our stdout; there is nobody left to tell.
+    done.and_then(|code| out.flush().map(|()| code)).unwrap_or(1)
 }
 
 /// That every record may follow from the ones before it, and what the sessions add up to.

@@ -90,7 +90,8 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let clock = Clock::start();
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let revision = option_env!("QUITTANCE_REVISION").unwrap_or("unknown");
-    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names));
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
+    let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
 
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
     let journal: Arc<dyn Journal> =

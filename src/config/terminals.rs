@@ -13,7 +13,8 @@ use crate::journal::record::AtEnd;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
 use crate::protocol::Family;
-use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy, TimeoutAction};
+use crate::journal::record::DeadManAction;
+use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
 use crate::terminal::settings::{Quirks, TerminalSettings};
 
 /// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
@@ -25,7 +26,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(super) struct Rules {
     policy: Policy,
-    action: Option<TimeoutAction>,
+    action: Option<DeadManAction>,
 }
 
 impl Rules {
@@ -47,7 +48,7 @@ impl Rules {
         let Self { policy: mut p, mut action } = self.clone();
         let m = mistakes;
         set(&mut p.terminal_timeout, section.duration("terminal_timeout", m));
-        let actions = [("void", TimeoutAction::Void), ("commit", TimeoutAction::Commit)];
+        let actions = [("void", DeadManAction::Void), ("commit", DeadManAction::Commit)];
         action = section.word("terminal_timeout_action", &actions, m).or(action);
         set(&mut p.plug_in_timeout, section.duration("plug_in_timeout", m));
         set(&mut p.max_session, section.duration("max_session", m));
@@ -102,7 +103,7 @@ fn defaults() -> Policy {
     let seconds = Duration::from_secs;
     Policy {
         terminal_timeout: seconds(24 * 3600),
-        terminal_timeout_action: TimeoutAction::Void,
+        terminal_timeout_action: DeadManAction::Void,
         plug_in_timeout: seconds(300),
         max_session: seconds(12 * 3600),
         on_max_session: AtEnd::CommitLastKnown,

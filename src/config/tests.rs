@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{Config, Environment, Role, parse};
 use crate::link::{Address, Timeouts};
-use crate::session::policy::TimeoutAction;
+use crate::journal::record::DeadManAction;
 
 const GOOD: &str = r#"
 [site]
@@ -61,7 +61,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((apollo.quirks.read_card, apollo.quirks.select_language), (0x41, 0x40));
     assert_eq!(apollo.policy.max_session, seconds(43_200));
     assert_eq!(apollo.policy.retry.iter().map(Duration::as_secs).collect::<Vec<_>>(), [1, 5, 30, 60, 60, 60, 60, 60, 3600]);
-    assert_eq!(apollo.policy.terminal_timeout_action, TimeoutAction::Void);
+    assert_eq!(apollo.policy.terminal_timeout_action, DeadManAction::Void);
     assert_eq!((config.log_filter.as_str(), config.journal_path.to_str()), ("info", Some("journal.db")));
     assert!(Role::Viewer < Role::Operator && Role::Operator < Role::Admin);
 }
