@@ -1,2 +1,3 @@
-//! x
-fn main() {}
+//! What the program does, seen from outside.
+
+mod golden;
