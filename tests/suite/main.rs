@@ -2,3 +2,6 @@
 
 mod check;
 mod tidy;
+//! What the program does, seen from outside.
+
+mod golden;
