@@ -10,5 +10,5 @@ fn main() -> ExitCode {
     // Variables that are not text can be none of ours.
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    ExitCode::from(cli::main(cli, &environment.collect()))
+    cli::main(cli, &environment.collect())
 }

@@ -2,7 +2,7 @@
 //! complaints to stderr. Exit codes: 0 well, 1 not, 2 a usage error.
 
 pub mod check;
-mod client;
+pub mod client;
 pub mod decode;
 pub mod journal;
 pub mod run;
@@ -11,6 +11,7 @@ pub mod terminals;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -111,18 +112,20 @@ enum JournalCommand {
 }
 
 /// Carries out a command line and gives the exit code.
-pub fn main(cli: Cli, environment: &Environment) -> u8 {
+pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match cli.command {
         Command::Run { config } => {
             drop(out);
-            return run::run(&config, environment, cli.log_format);
+            return ExitCode::from(run::run(&config, environment, cli.log_format));
         }
         Command::Check { config } => check::run(&config, environment, &mut out),
         Command::Sessions(arguments) => Ok(sessions::run(&arguments, &mut out, &mut io::stderr())),
         Command::Terminals(arguments) => Ok(terminals::run(&arguments, &mut out, &mut io::stderr())),
-        Command::Journal(JournalCommand::Verify { journal }) => journal::verify(&journal, balance, &mut out),
-        Command::Journal(JournalCommand::Show { journal, session, json }) => journal::show(&journal, session, json, &mut out),
+        Command::Journal(JournalCommand::Verify { journal }) => return journal::verify(&journal, balance, &mut out),
+        Command::Journal(JournalCommand::Show { journal, session, json }) => {
+            return journal::show(&journal, session, json, &mut out);
+        }
         Command::Decode { from, hex } => {
             let from = from.map(Into::into);
             let explained = if hex.is_empty() {
@@ -137,7 +140,7 @@ pub fn main(cli: Cli, environment: &Environment) -> u8 {
         }
     };
     // A reader that has seen enough (`| head`) closes our stdout; there is nobody left to tell.
-    done.and_then(|code| out.flush().map(|()| code)).unwrap_or(1)
+    ExitCode::from(done.and_then(|code| out.flush().map(|()| code)).unwrap_or(1))
 }
 
 /// That every record may follow from the ones before it, and what the sessions add up to.
