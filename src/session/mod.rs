@@ -6,12 +6,15 @@
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a [`actor::Wishes`] recipient.
+//! * [`verdict`]: what a reconciliation tells a session.
 //! * [`policy`]: what the operator has chosen.
 
 pub mod machine;
 pub mod refusal;
 pub mod state;
+pub mod verdict;
 
 pub use machine::Command;
 pub use refusal::Refusal;
 pub use state::{Session, State};
+pub use verdict::Verdict;
