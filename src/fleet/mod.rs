@@ -1,5 +1,9 @@
 //! All terminals.
 
+pub mod board;
+pub mod restart;
+pub mod supervision;
+
 use std::time::Duration;
 
 use crate::id::{Connector, SessionId, TerminalId};
