@@ -4,6 +4,18 @@
 //!
 //! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s. Dropping the handle closes the wire.
 
+pub mod backoff;
+mod exchange;
+mod serial;
+mod task;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use task::{Orders, open, open_with};
+pub use wire::Wire;
+
 use std::time::Duration;
 
 use crate::journal::record::Cause;
