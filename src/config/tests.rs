@@ -229,3 +229,17 @@ fn a_syntax_error_is_one_line_without_the_quoted_text() {
     assert!(said.starts_with("is not TOML: ") && said.contains("line 2"), "{said}");
     assert!(!said.contains('\n') && !said.contains("plain-secret"), "{said}");
 }
+
+#[test]
+fn what_will_come_later_says_so() {
+    let cases = [
+        ("tcp = \"10.1.0.11:3201\"", "tls = \"a:1\""),
+        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\""),
+        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"ask\""),
+        ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }"),
+    ];
+    for (from, to) in cases {
+        let mistakes = parse(&GOOD.replacen(from, to, 1), &env(&[])).unwrap_err();
+        assert!(mistakes.to_string().contains("not yet supported"), "{mistakes}");
+    }
+}
