@@ -10,10 +10,10 @@ use super::Mistake;
 use super::raw::{self, Section};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
+use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
 use crate::protocol::Family;
-use crate::journal::record::DeadManAction;
 use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
 use crate::terminal::settings::{Quirks, TerminalSettings};
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{Config, Environment, Role, parse};
-use crate::link::{Address, Timeouts};
 use crate::journal::record::DeadManAction;
+use crate::link::{Address, Timeouts};
 
 const GOOD: &str = r#"
 [site]

@@ -85,10 +85,9 @@ impl FleetActor {
     }
 
     fn open_link(&self, terminal: &TerminalId, quarantined: bool) {
-        if let Some(actor) = self.members.get(terminal).and_then(|member| member.actor.as_ref()) {
-            if actor.try_send(OpenLink { quarantined }).is_err() {
-                warn!(%terminal, "the terminal's actor does not listen; it is rebuilt when it says that it is gone");
-            }
+        let actor = self.members.get(terminal).and_then(|member| member.actor.as_ref());
+        if actor.is_some_and(|actor| actor.try_send(OpenLink { quarantined }).is_err()) {
+            warn!(%terminal, "the terminal's actor does not listen; it is rebuilt when it says that it is gone");
         }
     }
 
@@ -177,11 +176,10 @@ impl FleetActor {
     }
 
     fn all_gone(&mut self) {
-        if self.members.values().all(|member| member.actor.is_none()) {
-            if let Some(done) = self.going_down.take() {
-                // Whoever waited may have given up.
-                let _ = done.send(());
-            }
+        let all_gone = self.members.values().all(|member| member.actor.is_none());
+        if let Some(done) = self.going_down.take_if(|_| all_gone) {
+            // Whoever waited may have given up.
+            let _ = done.send(());
         }
     }
 

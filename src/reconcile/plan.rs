@@ -17,8 +17,8 @@ mod tests;
 
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::record::{Discrepancy, DiscrepancyKind};
-use crate::session::state::{Disposal, Failure};
 use crate::session::policy::OrphanPolicy;
+use crate::session::state::{Disposal, Failure};
 use crate::session::{Session, State, Verdict};
 use crate::time::Timestamp;
 
