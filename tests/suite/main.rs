@@ -1,9 +1,7 @@
 //! The tests that see the project as a whole.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests, too, may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
 mod check;
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 mod golden;
 mod tidy;
