@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::session::Refusal;
 
-/// What may a text take of an explanation that quotes it.
+/// How much of a text is quoted in an explanation.
 const QUOTED_MAX: usize = 64;
 
 /// A refused request.

@@ -20,7 +20,7 @@ mod terminals;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::Future;
 use std::io;
