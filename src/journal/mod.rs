@@ -11,6 +11,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+pub mod view;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -13,6 +13,7 @@
 
 pub(super) mod access;
 mod file;
+mod log;
 mod reader;
 mod writer;
 
@@ -88,8 +89,8 @@ pub struct Opened {
     pub last: u64,
     /// Records that were torn off at the end.
     pub cut: Vec<Cut>,
-    /// The first damaged record that is not at the end.
-    pub damage: Option<(u64, String)>,
+    /// What is damaged and could not be cut off; names the record, if it is one.
+    pub damage: Option<String>,
 }
 
 /// Something at the end of a journal that was not whole and was taken off.
@@ -115,7 +116,7 @@ impl SqliteJournal {
         }
         let health = match &found.opened.damage {
             None => Health::Writable,
-            Some((seq, why)) => Health::Damaged(format!("record {seq}: {why}")),
+            Some(why) => Health::Damaged(why.clone()),
         };
         if let Health::Damaged(why) = &health {
             tracing::error!(journal = %path.display(), why, "the journal is damaged");

@@ -8,6 +8,7 @@ use super::JournalError;
 use super::record::Record;
 use super::row::{Head, Row};
 use super::sqlite::access;
+use crate::id::SessionId;
 
 /// What a sound journal holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub fn verify<T>(
     check: impl FnOnce(&mut dyn Iterator<Item = Record>) -> Result<T, (u64, String)>,
 ) -> Result<(Summary, T), JournalError> {
     let damaged = |(seq, why): (u64, String)| JournalError::Damaged { seq, why };
+    let integrity = || access::integrity_of(path);
     access::with_rows(path, |rows| {
         let mut chain = Chain::default();
         let mut failed = None;
@@ -54,7 +56,33 @@ pub fn verify<T>(
             return Err(damaged(damage));
         }
         let told = judged.map_err(damaged)?;
+        // Indices are not in the chain, but what is looked up by them must be found.
+        if let Some(why) = integrity() {
+            return Err(JournalError::Unreadable(format!("SQLite finds the file damaged: {why}")));
+        }
         Ok((Summary { records: chain.head.seq, hash: chain.head.hash }, told))
+    })
+}
+
+/// Hands every record, or those of one session, to `show`, and the damaged ones as what is wrong with them. Stops when `show`
+/// fails.
+pub fn each<E>(
+    path: &Path,
+    session: Option<SessionId>,
+    mut show: impl FnMut(Result<Record, (u64, String)>) -> Result<(), E>,
+) -> Result<Result<(), E>, JournalError> {
+    let mut chain = Chain::default();
+    access::with_rows(path, |rows| {
+        for row in rows {
+            let row = row.map_err(|error| JournalError::Unreadable(error.to_string()))?;
+            let name = row.columns.session.clone();
+            let read = chain.follow(&row).map_err(|why| (row.seq, why));
+            let wanted = session.is_none_or(|session| name.is_some_and(|name| name == session.to_string()));
+            if wanted && let Err(error) = show(read) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
     })
 }
 

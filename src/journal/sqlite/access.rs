@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, Params, ToSql};
 
 use super::super::row::Row;
-use super::file::{COLUMNS, connect_readonly, head, row_of, to_sql};
+use super::file::{COLUMNS, connect_readonly, head, integrity, row_of, to_sql};
 use super::{JournalError, Record};
 use crate::id::{SessionId, TerminalId};
 
@@ -28,6 +28,14 @@ pub(in crate::journal) fn with_rows<T>(
     let mut statement = moment.prepare(&format!("SELECT {COLUMNS} FROM record ORDER BY seq")).map_err(unreadable)?;
     let mut rows = statement.query_map([], row_of).map_err(unreadable)?;
     visit(&mut rows)
+}
+
+/// What SQLite itself finds wrong with a file.
+pub(in crate::journal) fn integrity_of(path: &Path) -> Option<String> {
+    match connect_readonly(path) {
+        Ok(connection) => integrity(&connection),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 impl Access {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::row::{Columns, Head, Row};
 use super::super::verify::Chain;
+use super::log::{self, Rest};
 use super::{Cut, Found, JournalError, Opened, Options};
 
 /// "QTNC": how a journal is told from other SQLite files.
@@ -75,8 +76,20 @@ impl File {
         let lock = lock(&path)?;
         let file = Self { path, _lock: lock };
         let created = file.is_new()?;
+        let log = with_suffix(&file.path, "-wal");
+        let rest = log::rest(&log).map_err(|error| JournalError::Unreadable(format!("{}: {error}", log.display())))?;
         let connection = file.connect(options)?;
-        let found = file.check(&connection, created)?;
+        let mut found = file.check(&connection, created)?;
+        match rest {
+            Rest::Nothing => {}
+            Rest::Torn => {
+                found.opened.cut.push(Cut { seq: None, why: "an append was not finished (write-ahead log)".to_owned() })
+            }
+            Rest::Lost => {
+                let why = format!("records behind {} are lost: the write-ahead log was damaged", found.head.seq);
+                found.opened.damage.get_or_insert(why);
+            }
+        }
         Ok((file, found))
     }
 
@@ -96,6 +109,20 @@ impl File {
             self.create(&connection).map_err(|error| self.unwritable(&error))?;
         }
         Ok(connection)
+    }
+
+    /// Makes sure that no recovery finds what the log holds behind its last transaction, even if it looks whole: SQLite leaves
+    /// it there when the sync failed.
+    pub(super) fn fence(&self, connection: &Connection) -> Result<(), String> {
+        let number = |sql: &str, column: usize| connection.query_row(sql, [], |row| row.get::<_, i64>(column));
+        let frames = number("PRAGMA wal_checkpoint(NOOP)", 1).map_err(|error| error.to_string())?;
+        let page = number("PRAGMA page_size", 0).map_err(|error| error.to_string())?;
+        match (u64::try_from(frames), u64::try_from(page)) {
+            (Ok(frames), Ok(page)) => {
+                log::cut(&with_suffix(&self.path, "-wal"), frames, page).map_err(|error| error.to_string())
+            }
+            _ => Err("the write-ahead log is not in use".to_owned()),
+        }
     }
 
     fn is_new(&self) -> Result<bool, JournalError> {
@@ -163,9 +190,6 @@ impl File {
         if let Err(error) = scanned {
             chain.unreadable(&error.to_string());
         }
-        if let Some(why) = integrity(connection) {
-            chain.unreadable(&why);
-        }
         let torn = chain.torn_end();
         let cut = torn.iter().map(|(seq, why)| Cut { seq: Some(*seq), why: why.clone() }).collect();
         if !torn.is_empty() {
@@ -173,7 +197,7 @@ impl File {
             chain.forget_torn_end();
         }
         let head = head(connection).map_err(|error| JournalError::Unreadable(format!("{}: {error}", self.path.display())))?;
-        let damage = chain.first_damage();
+        let damage = chain.first_damage().map(|(seq, why)| format!("record {seq}: {why}")).or_else(|| integrity(connection));
         Ok(Found { opened: Opened { created, last: head.seq, cut, damage }, head, damaged: chain.damaged() })
     }
 

@@ -206,10 +206,10 @@ impl Pen {
     /// Takes off what was refused but got into the file, so that it never appears later.
     fn fence(&mut self) -> Result<(), String> {
         let found = self.reopen()?;
-        if found == self.head {
-            return Ok(());
-        }
         let connection = self.connection.as_ref().ok_or("the file is closed")?;
+        if found == self.head {
+            return self.file.fence(connection);
+        }
         connection.execute("DELETE FROM record WHERE seq > ?1", [to_sql(self.head.seq)]).map_err(|error| error.to_string())?;
         match head(connection) {
             Ok(found) if found == self.head => Ok(()),
