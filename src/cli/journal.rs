@@ -1,5 +1,8 @@
 //! `quittance journal verify` and `quittance journal show`: the journal for an auditor, with or without a running orchestrator.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;

@@ -53,6 +53,9 @@ pub trait JournalObserver: Send + Sync + 'static {
     /// An append was answered as durable, this long after it was asked for.
     fn appended(&self, _took: Duration) {}
 
+    /// One sync has made so many records durable.
+    fn synced(&self, _records: usize) {}
+
     /// Records could not be made durable, or a try to write again failed.
     fn failed(&self) {}
 

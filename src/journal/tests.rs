@@ -7,7 +7,10 @@ use super::*;
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
+mod damage;
+mod memory;
 mod sqlite;
+mod view;
 
 /// 2026-03-01T08:00:00.000Z, counted by hand: 20 513 days and 8 hours.
 const MORNING: i64 = (20_513 * 24 + 8) * 3_600_000;

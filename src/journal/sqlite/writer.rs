@@ -167,6 +167,7 @@ impl Pen {
     fn acknowledge(&mut self, together: Vec<Append>, last: Head) {
         let mut seq = self.head.seq;
         self.head = last;
+        self.shared.observer.synced(together.iter().map(|append| append.entries.len()).sum());
         for append in together {
             let records = append.entries.into_iter().map(|(entry, _)| {
                 seq += 1;
