@@ -1,6 +1,7 @@
 //! Quittance.
 
 pub mod card;
+pub mod cli;
 pub mod id;
 pub mod journal;
 pub mod link;

@@ -1,0 +1,3 @@
+//! The commands of `quittance`, one file each.
+
+pub mod decode;
