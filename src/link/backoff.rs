@@ -10,9 +10,9 @@ pub fn delay(failures_in_a_row: u32, min: Duration, max: Duration, jitter: f64) 
     let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
     let whole = min.saturating_mul(factor).min(max.max(min));
     let half = whole / 2;
-    // `clamp` keeps a NaN, and `mul_f64` panics on one.
+    // What is no number must not become a wait of nothing.
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
-    // The product may round up past the half when that is no exact number of seconds as a float.
+    // As a float the product may be rounded up past the half.
     let spread = Duration::try_from_secs_f64(half.as_secs_f64() * jitter).unwrap_or(half).min(half);
     half.saturating_add(spread)
 }

@@ -22,6 +22,7 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
+use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money};
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
 /// What the owner of the wire is to do, in order.
@@ -328,7 +329,8 @@ impl Exchanges {
                 return;
             }
             Some(Why::Doubt(_)) => return self.both_unanswered(now),
-            Some(Why::Cancelled { .. } | Why::Overdue) | None => {}
+            Some(Why::Cancelled { .. }) => return self.lose(Loss::OutOfStep, now),
+            Some(Why::Overdue) | None => {}
         }
         match (self.flow_is(|_| true), self.command_is(|_| true)) {
             (true, _) if self.status_outstanding() && self.refusal.is_none() => self.refusal = Some(verdict),
@@ -506,73 +508,4 @@ impl Exchanges {
         }
         mem::take(&mut self.actions)
     }
-}
-
-/// Which lane a request uses.
-const fn is_card_flow(request: &Request) -> bool {
-    matches!(request, Request::StartSession(_) | Request::AuthSession)
-}
-
-/// What must not leave before the link is set up: it moves money, or money would be next.
-const fn moves_money(request: &Request) -> bool {
-    is_card_flow(request) || matches!(request, Request::CommitSession { .. } | Request::VoidSession { .. })
-}
-
-/// What must not be settled by a frame found after garbage. A list of sessions proves disposals, so it counts.
-const fn settles_money(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::AuthSession | Request::CommitSession { .. } | Request::VoidSession { .. } | Request::ListSessions { .. }
-    )
-}
-
-/// How long a request may take (PSP, Timeouts).
-fn allowed(request: &Request, timeouts: Timeouts) -> Duration {
-    match request {
-        Request::StartSession(_) => timeouts.card.saturating_add(timeouts.command),
-        Request::AuthSession => timeouts.authorise,
-        Request::CommitSession { .. } | Request::VoidSession { .. } => timeouts.commit,
-        Request::Reset
-        | Request::Synchronize
-        | Request::Protocol(_)
-        | Request::Setup(_)
-        | Request::Enable
-        | Request::Disable
-        | Request::GetStatus
-        | Request::RequestIds
-        | Request::CancelSession
-        | Request::ListSessions { .. } => timeouts.command,
-    }
-}
-
-/// Whether Result OK is an answer to this.
-const fn answered_by_ok(request: &Request) -> bool {
-    match request {
-        Request::Reset
-        | Request::Setup(_)
-        | Request::Enable
-        | Request::Disable
-        | Request::CommitSession { .. }
-        | Request::VoidSession { .. } => true,
-        Request::Synchronize
-        | Request::Protocol(_)
-        | Request::GetStatus
-        | Request::RequestIds
-        | Request::StartSession(_)
-        | Request::AuthSession
-        | Request::CancelSession
-        | Request::ListSessions { .. } => false,
-    }
-}
-
-/// Whether a response that belongs to one request only is this request's.
-const fn names(response: &Response, request: &Request) -> bool {
-    matches!(
-        (response, request),
-        (Response::Synchronize, Request::Synchronize)
-            | (Response::Protocol(_), Request::Protocol(_))
-            | (Response::Status(_), Request::GetStatus)
-            | (Response::Ids(_), Request::RequestIds)
-            | (Response::SessionList(_), Request::ListSessions { .. })
-    )
 }

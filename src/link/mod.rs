@@ -6,6 +6,7 @@
 
 pub mod backoff;
 mod exchange;
+mod rules;
 mod serial;
 mod task;
 mod tcp;
@@ -100,9 +101,11 @@ pub enum Event {
         /// From the first byte written to the end.
         took: Duration,
     },
-    /// The terminal said something that nobody asked for and that is harmless (Transaction Event).
+    /// The terminal said something that nobody asked for: a Transaction Event, which is harmless, or that a hold was placed,
+    /// which must not be forgotten.
     Unasked(Response),
-    /// Bytes came that are no frame; counted by kind. On TCP the link is lost next, a serial link resynchronises.
+    /// Bytes came that are no frame; counted by kind. On TCP the link is lost next, a serial link resynchronises. A sound
+    /// frame with an unknown code (`unknown_message`) is counted, too, and changes nothing.
     FrameError(&'static str),
     /// The link is gone; the last event.
     Lost(Loss),

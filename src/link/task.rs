@@ -206,18 +206,24 @@ impl Task {
         loop {
             self.codec.set_status_outstanding(self.exchanges.status_outstanding());
             let decoded = self.codec.decode(&mut self.input);
+            let dropped = self.codec.decoder().resynchronised();
+            self.codec.decoder().forget_resynchronisation();
+            if let Ok(Some(Err(error))) = &decoded {
+                self.report(*error).await?;
+            }
             // Before the frame: it was found behind what was dropped.
-            if self.codec.decoder().resynchronised() {
-                self.codec.decoder().forget_resynchronisation();
-                let actions = self.exchanges.resynchronised(self.clock.now());
-                self.carry_out(actions).await?;
+            if dropped {
+                self.resynchronised().await?;
             }
             match decoded {
                 Ok(Some(Ok(response))) => self.take_frame(response).await?,
-                Ok(Some(Err(error))) => self.take_error(error).await?,
+                // A whole frame, with a code that answers nothing that we ever ask.
+                Ok(Some(Err(ProtocolError::UnknownMessage { .. }))) => {}
+                Ok(Some(Err(_))) if self.discipline == Discipline::Strict => return Err(Loss::Garbage),
+                Ok(Some(Err(_))) => self.resynchronised().await?,
                 Ok(None) => break,
                 Err(CodecError::Protocol(error)) => {
-                    self.take_error(error).await?;
+                    self.report(error).await?;
                     return Err(Loss::Garbage);
                 }
                 Err(CodecError::Io(error)) => return Err(io_loss(error)),
@@ -240,18 +246,14 @@ impl Task {
         self.carry_out(actions).await
     }
 
-    async fn take_error(&mut self, error: ProtocolError) -> Stop {
+    async fn report(&self, error: ProtocolError) -> Stop {
         tracing::warn!(%error, "bytes that are no frame");
-        self.tell(Event::FrameError(error.kind())).await?;
-        match (error, self.discipline) {
-            // A whole frame, with a code that answers nothing that we ever ask.
-            (ProtocolError::UnknownMessage { .. }, _) => Ok(()),
-            (_, Discipline::Strict) => Err(Loss::Garbage),
-            (_, Discipline::Resynchronise) => {
-                let actions = self.exchanges.resynchronised(self.clock.now());
-                self.carry_out(actions).await
-            }
-        }
+        self.tell(Event::FrameError(error.kind())).await
+    }
+
+    async fn resynchronised(&mut self) -> Stop {
+        let actions = self.exchanges.resynchronised(self.clock.now());
+        self.carry_out(actions).await
     }
 
     async fn check_time(&mut self) -> Stop {
@@ -262,11 +264,12 @@ impl Task {
             self.codec.decoder().line_fell_silent(&self.input);
             self.take_frames().await?;
         }
-        if past(self.stalled_at) {
-            return Err(Loss::Timeout(self.output.front().map_or("write", |outgoing| outgoing.name)));
-        }
         let actions = self.exchanges.tick(now);
-        self.carry_out(actions).await
+        self.carry_out(actions).await?;
+        match (self.output.front(), self.stalled_at) {
+            (Some(outgoing), Some(moment)) if moment <= now => Err(Loss::Timeout(outgoing.name)),
+            _ => Ok(()),
+        }
     }
 
     async fn carry_out(&mut self, actions: Vec<Action>) -> Stop {
