@@ -1,0 +1,160 @@
+//! The two ends of a wire as `tokio_util` codecs: [`HostCodec`] for us, [`TerminalCodec`] for simulated terminals.
+//!
+//! What they decode is a `Result`: `Ok` is a message. `Err` is bytes that were no frame, dropped while resynchronising, or a
+//! sound frame that could not be understood; either way the stream goes on. In strict discipline the former ends it instead,
+//! as a [`CodecError`].
+
+use std::borrow::Borrow;
+use std::io;
+
+use bytes::BytesMut;
+use tokio_util::codec::{Decoder as Decode, Encoder as Encode};
+
+use super::error::ProtocolError;
+use super::frame::{Decoder, Discipline, Envelope, Settings, write_frame};
+use super::request::Request;
+use super::response::{Context, Response};
+use super::{BlockFormat, Direction, Family};
+
+/// Why a stream of frames has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The wire failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The bytes are no frames; or, when sending, the message fits into none.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+}
+
+/// The host's end: encodes requests, decodes responses.
+#[derive(Clone, Debug)]
+pub struct HostCodec {
+    envelope: Envelope,
+    decoder: Decoder,
+    status_outstanding: bool,
+}
+
+impl HostCodec {
+    /// A codec for a new wire to a terminal of this family.
+    pub fn new(family: Family, discipline: Discipline) -> Self {
+        let (from, format) = (Direction::FromTerminal, BlockFormat::Default);
+        Self {
+            envelope: Envelope::of(Direction::FromHost, format),
+            decoder: Decoder::new(Settings { from, family, format, discipline }),
+            status_outstanding: false,
+        }
+    }
+
+    /// Says whether a Get Status waits for its answer (PSP conflict C1).
+    pub fn set_status_outstanding(&mut self, outstanding: bool) {
+        self.status_outstanding = outstanding;
+    }
+
+    /// From here on, both directions use this format.
+    pub fn set_format(&mut self, format: BlockFormat) {
+        self.envelope.format = format;
+        self.decoder.set_format(format);
+    }
+
+    /// What finds the frames: for what a link may ask or tell it.
+    pub fn decoder(&mut self) -> &mut Decoder {
+        &mut self.decoder
+    }
+}
+
+impl Decode for HostCodec {
+    type Item = Result<Response, ProtocolError>;
+    type Error = CodecError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
+        let Settings { family, format, .. } = *self.decoder.settings();
+        let context = Context { family, format, status_outstanding: self.status_outstanding };
+        next(&mut self.decoder, buffer, |code, payload| Response::decode(code, payload, &context))
+    }
+}
+
+impl<M: Borrow<Request>> Encode<M> for HostCodec {
+    type Error = CodecError;
+
+    fn encode(&mut self, request: M, out: &mut BytesMut) -> Result<(), CodecError> {
+        let request = request.borrow();
+        write_frame(out, self.envelope, request.code(), |out| request.encode(out))?;
+        Ok(())
+    }
+}
+
+/// The terminal's end: encodes responses, decodes requests.
+#[derive(Clone, Debug)]
+pub struct TerminalCodec {
+    envelope: Envelope,
+    decoder: Decoder,
+}
+
+impl TerminalCodec {
+    /// A codec for a new wire to a host.
+    pub fn new(family: Family, discipline: Discipline) -> Self {
+        let (from, format) = (Direction::FromHost, BlockFormat::Default);
+        Self {
+            envelope: Envelope::of(Direction::FromTerminal, format),
+            decoder: Decoder::new(Settings { from, family, format, discipline }),
+        }
+    }
+
+    /// From here on, frames are sent with this preamble and magic, as a P6X can be configured.
+    pub fn set_envelope(&mut self, preamble: u8, magic: u8) {
+        self.envelope = Envelope { preamble, magic, ..self.envelope };
+    }
+
+    /// From here on, both directions use this format.
+    pub fn set_format(&mut self, format: BlockFormat) {
+        self.envelope.format = format;
+        self.decoder.set_format(format);
+    }
+
+    /// What finds the frames.
+    pub fn decoder(&mut self) -> &mut Decoder {
+        &mut self.decoder
+    }
+
+    /// What responses are put into; for writing frames that are no response of ours.
+    pub const fn envelope(&self) -> Envelope {
+        self.envelope
+    }
+}
+
+impl Decode for TerminalCodec {
+    type Item = Result<Request, ProtocolError>;
+    type Error = CodecError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
+        next(&mut self.decoder, buffer, Request::decode)
+    }
+}
+
+impl<M: Borrow<Response>> Encode<M> for TerminalCodec {
+    type Error = CodecError;
+
+    fn encode(&mut self, response: M, out: &mut BytesMut) -> Result<(), CodecError> {
+        let response = response.borrow();
+        let Settings { family, format, .. } = *self.decoder.settings();
+        let context = Context { family, format, status_outstanding: false };
+        write_frame(out, self.envelope, response.code(), |out| response.encode(out, &context))?;
+        Ok(())
+    }
+}
+
+/// The next message, or what came in place of one.
+fn next<M>(
+    decoder: &mut Decoder,
+    buffer: &mut BytesMut,
+    read: impl FnOnce(u8, &[u8]) -> Result<M, ProtocolError>,
+) -> Result<Option<Result<M, ProtocolError>>, CodecError> {
+    match decoder.decode(buffer, |frame| read(frame.code, frame.payload)) {
+        Ok(message) => Ok(message),
+        Err(error) => match decoder.settings().discipline {
+            Discipline::Strict => Err(error.into()),
+            Discipline::Resynchronise => Ok(Some(Err(error))),
+        },
+    }
+}
