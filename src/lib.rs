@@ -6,4 +6,5 @@ pub mod journal;
 pub mod link;
 pub mod money;
 pub mod protocol;
+pub mod sim;
 pub mod time;

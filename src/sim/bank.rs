@@ -14,6 +14,9 @@ use crate::id::{SessionReference, TerminalId, TerminalSessionId};
 use crate::money::Amount;
 use crate::time::Timestamp;
 
+/// PSP, Session Declined.
+const INSUFFICIENT_FUNDS: u8 = 0x09;
+
 /// The bank. Copies are the same bank.
 #[derive(Clone, Debug, Default)]
 pub struct Bank(Arc<Mutex<Books>>);
@@ -150,6 +153,8 @@ pub struct Question<'a> {
     pub card: &'a SimCard,
     /// How much is to be held.
     pub amount: Amount,
+    /// Whether the terminal can take less than it asks for (PSP, Session Partially Approved: Apollo only).
+    pub partial: bool,
 }
 
 /// The bank's answer to it.
@@ -290,11 +295,9 @@ impl Bank {
         let policy = books.policies.get(question.card.hash()).copied().unwrap_or(books.default_policy);
         let amount = match policy.verdict {
             BankVerdict::Approve => question.amount,
-            BankVerdict::Partial(most) => question.amount.min(most),
-            BankVerdict::Decline(reason) => {
-                books.declined += 1;
-                return Decision::Declined(reason);
-            }
+            BankVerdict::Partial(most) if question.partial || question.amount <= most => question.amount.min(most),
+            BankVerdict::Partial(_) => return books.decline(INSUFFICIENT_FUNDS),
+            BankVerdict::Decline(reason) => return books.decline(reason),
         };
         let index = books.holds.len();
         books.holds.push(Hold {
@@ -389,6 +392,11 @@ impl Bank {
 }
 
 impl Books {
+    fn decline(&mut self, reason: u8) -> Decision {
+        self.declined += 1;
+        Decision::Declined(reason)
+    }
+
     fn find(&self, terminal: &TerminalId, session: TerminalSessionId) -> Option<usize> {
         self.newest.get(&(terminal.clone(), session)).copied()
     }

@@ -93,9 +93,19 @@ impl fmt::Display for Ledger {
             writeln!(f, "  {name:<15} {:>11} {:>24}", sum.count, sum.amount)?;
         }
         writeln!(f, "  captured {:>42}   of it by terminals' timers: {}", self.captured, self.captured_by_timer)?;
-        writeln!(f, "  declined: {}, repeated demands: {}, violations: {}", self.declined, self.repeats, self.violations.len())?;
+        writeln!(
+            f,
+            "  declined: {}, repeated demands: {}, violations: {}",
+            self.declined,
+            self.repeats,
+            self.violations.len()
+        )?;
         for violation in &self.violations {
-            writeln!(f, "  VIOLATION {} session {} at {}: {:?}", violation.terminal, violation.session, violation.at, violation.kind)?;
+            writeln!(
+                f,
+                "  VIOLATION {} session {} at {}: {:?}",
+                violation.terminal, violation.session, violation.at, violation.kind
+            )?;
         }
         let verdict = if self.balances() { "balances" } else { "DOES NOT BALANCE" };
         write!(f, "  approved = committed + voided + expired + open: {verdict}")

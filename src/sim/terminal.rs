@@ -35,9 +35,8 @@ const IDLE_CLOSE: Duration = Duration::from_secs(20);
 /// PSP, Timeouts: with a card timeout above this, waiting for a card counts as idle.
 const PATIENT_CARD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// So many session ids fit into a page of List Sessions (PSP 18, point 11): 254 bytes of magic, code, total, and four each, rounded
-/// to what one length byte allows.
-pub(super) const SESSIONS_PER_PAGE: usize = 62;
+/// So many session ids fit into a page of List Sessions (PSP 18, point 11): L = 255 = magic, code, total, and four bytes each.
+pub(super) const SESSIONS_PER_PAGE: usize = 63;
 
 /// PSP, Errors.
 const UNKNOWN_COMMAND: Reason = Reason(0x02);
@@ -87,10 +86,17 @@ struct Flow {
 
 #[derive(Clone, Debug)]
 enum FlowStep {
-    WaitCard { until: Timestamp },
-    WaitAuth { card: SimCard, until: Timestamp },
+    WaitCard {
+        until: Timestamp,
+    },
+    WaitAuth {
+        card: SimCard,
+        until: Timestamp,
+    },
     /// Auth has been taken; still WAIT_AUTH to the host.
-    Asking { card: SimCard, answer: Option<(Timestamp, Response)> },
+    Asking {
+        answer: Option<(Timestamp, Response)>,
+    },
 }
 
 /// A question on its way to the bank. It arrives even when the flow that asked it is gone (PSP 18, point 8).
@@ -174,7 +180,7 @@ impl SimTerminal {
     pub fn next_tick(&self) -> Option<Timestamp> {
         let flow = match self.flow.as_ref().map(|flow| &flow.step) {
             Some(FlowStep::WaitCard { until } | FlowStep::WaitAuth { until, .. }) => Some(*until),
-            Some(FlowStep::Asking { answer, .. }) => answer.as_ref().map(|(at, _)| *at),
+            Some(FlowStep::Asking { answer }) => answer.as_ref().map(|(at, _)| *at),
             None => None,
         };
         let underway = self.underway.iter().map(|question| question.arrives).min();
@@ -304,10 +310,8 @@ impl SimTerminal {
         self.say(Response::Protocol(Protocol { version: wanted.version, options }), Command::Protocol, out);
         // PSP, Extended block: the answer itself still has the old format.
         self.options = options;
-        self.style = Style {
-            extended: options.contains(Options::EXTENDED_BLOCK),
-            detailed: options.contains(Options::DETAILED_CODES),
-        };
+        self.style =
+            Style { extended: options.contains(Options::EXTENDED_BLOCK), detailed: options.contains(Options::DETAILED_CODES) };
     }
 
     fn ids(&self) -> Ids {
@@ -369,10 +373,10 @@ impl SimTerminal {
             answers_after: policy.answers_after,
             session,
             start: flow.start.clone(),
-            card: card.clone(),
+            card,
             setup,
         });
-        flow.step = FlowStep::Asking { card, answer: None };
+        flow.step = FlowStep::Asking { answer: None };
     }
 
     fn cancel(&mut self, out: &mut Vec<Output>) {
@@ -421,7 +425,7 @@ impl SimTerminal {
                 self.flow = None;
                 self.state = TerminalState::Enabled;
             }
-            FlowStep::Asking { answer: Some((at, response)), .. } if *at <= now => {
+            FlowStep::Asking { answer: Some((at, response)) } if *at <= now => {
                 let response = response.clone();
                 self.end_flow(out);
                 self.say(response, Command::Auth, out);
@@ -446,7 +450,7 @@ impl SimTerminal {
             let answers_at = question.arrives.after(question.answers_after);
             let (session, response) = (question.session, self.ask_bank(&question));
             // The flow that asked may be gone, or be another one by now.
-            if let Some(Flow { start, step: FlowStep::Asking { answer: answer @ None, .. } }) = self.flow.as_mut()
+            if let Some(Flow { start, step: FlowStep::Asking { answer: answer @ None } }) = self.flow.as_mut()
                 && start.reference == question.start.reference
             {
                 *answer = Some((answers_at, response));
