@@ -11,8 +11,12 @@ pub mod link;
 pub mod metrics;
 pub mod money;
 pub mod protocol;
+<<<<<<< HEAD
 pub mod reconcile;
 pub mod session;
 
 pub mod terminal;
+=======
+pub mod sim;
+>>>>>>> sim
 pub mod time;

@@ -1,0 +1,40 @@
+//! The other side of the wire: simulated terminals of both families, and the bank behind them. They are the real thing with
+//! handles: they follow PSP (where it is silent, its section 18), never decide what a test hopes for, and go wrong only when told.
+//!
+//! ```text
+//!  SimHandle (cards, faults, observation)
+//!      │
+//!    stage ── faults, outbox, log ──── listener (TCP) or pty
+//!      │
+//!  SimTerminal (machine) ──► Bank (the truth) ──► Ledger
+//! ```
+//!
+//! A [`Depot`] opens several terminals with one bank. Production code never imports this folder.
+
+mod bank;
+mod card;
+mod command;
+mod depot;
+mod fault;
+mod handle;
+mod ledger;
+mod listener;
+mod pty;
+mod quirks;
+mod stage;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use bank::{Bank, BankVerdict, By, Decision, Demand, Hold, HoldState, Policy, Question, Refusal, Violation, ViolationKind};
+pub use card::SimCard;
+pub use command::Command;
+pub use depot::{Depot, DepotError, Listen, SimConfig};
+pub use fault::Fault;
+pub use handle::SimHandle;
+pub use ledger::{Ledger, Sum};
+pub use quirks::Quirks;
+pub use stage::{Fate, Snapshot, Traffic};
+pub use terminal::{Input, Output, SimTerminal};
+pub use wire::{Heard, Style};

@@ -1,0 +1,3 @@
+//! What simulated terminals do, compared with PSP: bytes typed by hand, and tables.
+
+mod wires;
