@@ -15,6 +15,8 @@ pub(super) mod access;
 mod file;
 mod log;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::BTreeSet;

@@ -27,7 +27,7 @@ async fn a_journal_is_shown_and_verified_while_it_is_written_and_afterwards() {
     let path = directory.path().join("journal.db");
     let journal = SqliteJournal::open(&path, Arc::new(())).unwrap();
     journal.append(vec![entry("1"), entry("2")]).await.unwrap();
-    for _ in ["running", "closed"].into_iter().zip([Some(journal), None]) {
+    for _running in [Some(journal), None] {
         let (sound, said) = run(|out| verify(&path, all, out));
         assert!(sound && said.starts_with("sound: 2 records; 2 seen; the last hash is "), "{said}");
         let (sound, said) = run(|out| show(&path, None, false, out));
