@@ -540,10 +540,14 @@ impl TerminalActor {
         }
     }
 
+    fn show_holds(&self) {
+        let mut sessions = self.children.values().map(|child| &child.session);
+        self.around.observer.holds(&self.settings.id, &mut sessions, self.now());
+    }
+
     fn pulse(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
-        let mut sessions = self.children.values().map(|child| &child.session);
-        self.around.observer.holds(&self.settings.id, &mut sessions, now);
+        self.show_holds();
         self.compare_when_due(now);
         if self.closed_at.is_some_and(|at| now.since(at) >= LAST_EVENT_WITHIN) {
             // A link whose task has crashed has no last event.
@@ -637,6 +641,7 @@ impl Handler<FromSession> for TerminalActor {
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }
+                self.show_holds();
                 self.go_on(ctx);
             }
             FromSession::Gone(session, Some(SessionStop::Done | SessionStop::Orphaned)) => {
