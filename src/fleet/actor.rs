@@ -108,9 +108,6 @@ impl FleetActor {
 
     fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, reason: &'static str) {
         let Some((after, quarantined)) = self.judge(&terminal, reason) else { return };
-        if self.going_down.is_some() {
-            return;
-        }
         info!(%terminal, reason, quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
         let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
         if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {

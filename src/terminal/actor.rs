@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Journal;
-use crate::journal::record::Report;
+use crate::journal::record::{Report, Trigger};
 use crate::link::{self, Event, Order, Orders, Outcome, Ticket};
 use crate::money::Currency;
 use crate::protocol::request::StartSession;
@@ -297,10 +297,13 @@ impl TerminalActor {
 
     /// Closes the link; that it is gone is told by its last event.
     pub(super) fn reopen(&mut self, reason: &'static str, why: String) {
+        if self.link.take().is_none() {
+            // It is gone already.
+            return;
+        }
         warn!(terminal = %self.id(), reason, why, "closing the link");
         self.trouble = Some(reason);
         self.last_error = Some(why);
-        self.link = None;
         self.closed_at = Some(self.now());
     }
 
@@ -607,6 +610,7 @@ impl Handler<OpenLink> for TerminalActor {
         }
         self.link_state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
         self.trouble = None;
+        self.closed_at = None;
         self.link = Some(link::open(self.settings.link.clone(), self.around.clock, ctx.address().recipient()));
         self.publish();
     }
@@ -638,6 +642,10 @@ impl Handler<FromSession> for TerminalActor {
         match message {
             FromSession::Wants(session, effect) => self.wanted(ctx, session, effect),
             FromSession::Changed(session) => {
+                if matches!(session.state, State::InDoubt(_)) && self.settings.family.lists_sessions() && self.ready() {
+                    // The link came up before the doubt was durable, so it was not looked into yet.
+                    self.compare(Trigger::Connect, None);
+                }
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }
