@@ -106,13 +106,13 @@ impl From<SessionId> for String {
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
+        fmt::Display::fmt(self.0.as_hyphenated(), f)
     }
 }
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
+        fmt::Display::fmt(self.0.as_hyphenated(), f)
     }
 }
 

@@ -4,12 +4,22 @@
 //!
 //! What this is not: a cache, a queue, or a place to look things up quickly. The live view is the fleet's board.
 
+pub mod memory;
 pub mod record;
+mod row;
+pub mod sqlite;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+pub mod view;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
+pub use memory::MemoryJournal;
 pub use record::{Entry, Fact, Record};
+pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
 
 use crate::id::{SessionId, TerminalId};
 
@@ -37,6 +47,24 @@ pub trait Journal: Send + Sync + 'static {
     /// Whether the last append, or the last try since a failed one, went well.
     fn health(&self) -> Health;
 }
+
+/// Hears what a journal does, so that it can be counted; this folder names no metric. Called on the writer's thread: be quick.
+pub trait JournalObserver: Send + Sync + 'static {
+    /// An append was answered as durable, this long after it was asked for.
+    fn appended(&self, _took: Duration) {}
+
+    /// One sync has made so many records durable.
+    fn synced(&self, _records: usize) {}
+
+    /// Records could not be made durable, or a try to write again failed.
+    fn failed(&self) {}
+
+    /// The health has changed.
+    fn health(&self, _now: &Health) {}
+}
+
+/// Nobody listens.
+impl JournalObserver for () {}
 
 /// Can the journal remember?
 #[derive(Clone, Debug, PartialEq, Eq)]

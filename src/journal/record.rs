@@ -54,6 +54,8 @@ pub enum Fact {
         /// Whose token it was.
         by: String,
     },
+    /// A terminal's actor crashed and was built anew from the journal.
+    Rebuilt,
     /// Our holds were compared with the terminal's.
     Reconciled {
         /// What was compared, found and done.
@@ -127,6 +129,11 @@ pub enum Fact {
         /// Worth so much so far.
         amount: Amount,
     },
+    /// The card whose hold is charging was tapped again: its owner wants to stop (`policy.tap_to_stop`).
+    StopTapped {
+        /// The session that the tap had opened and that was cancelled for it.
+        tapped_in: SessionId,
+    },
     /// What will become of the hold. Said once; every attempt repeats it.
     DisposalDecided {
         /// Commit of an amount, or void.
@@ -189,6 +196,7 @@ impl Fact {
             Self::Stopped => "stopped",
             Self::Drained { .. } => "drained",
             Self::Resumed { .. } => "resumed",
+            Self::Rebuilt => "rebuilt",
             Self::Reconciled { .. } => "reconciled",
             Self::Opened { .. } => "opened",
             Self::AuthoriseIntended { .. } => "authorise_intended",
@@ -198,6 +206,7 @@ impl Fact {
             Self::Cancelled { .. } => "cancelled",
             Self::Failed { .. } => "failed",
             Self::EnergyReported { .. } => "energy_reported",
+            Self::StopTapped { .. } => "stop_tapped",
             Self::DisposalDecided { .. } => "disposal_decided",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::AttemptUnsent { .. } => "attempt_unsent",

@@ -4,6 +4,19 @@
 //!
 //! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s. Dropping the handle closes the wire.
 
+pub mod backoff;
+mod exchange;
+mod rules;
+mod serial;
+mod task;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use task::{Orders, open, open_with};
+pub use wire::Wire;
+
 use std::time::Duration;
 
 use crate::journal::record::Cause;
@@ -88,30 +101,39 @@ pub enum Event {
         /// From the first byte written to the end.
         took: Duration,
     },
-    /// The terminal said something that nobody asked for and that is harmless (Transaction Event).
+    /// The terminal said something that nobody asked for: a Transaction Event, which is harmless, or that a hold was placed,
+    /// which must not be forgotten.
     Unasked(Response),
-    /// Bytes came that are no frame; counted by kind. On TCP the link is lost next, a serial link resynchronises.
+    /// Bytes came that are no frame; counted by kind. On TCP the link is lost next, a serial link resynchronises. A sound
+    /// frame with an unknown code (`unknown_message`) is counted, too, and changes nothing.
     FrameError(&'static str),
     /// The link is gone; the last event.
     Lost(Loss),
 }
 
 /// Why a link is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// It could not be opened; says why.
+    #[error("{0}")]
     Refused(String),
     /// The other side closed it, or the device was unplugged.
+    #[error("the other side closed the link, or the device was unplugged")]
     Closed,
     /// The operating system reported an error.
+    #[error("{0}")]
     Io(String),
     /// A request was not answered in time; names it.
+    #[error("{0} was not answered in time")]
     Timeout(&'static str),
     /// The bytes that came are no frames.
+    #[error("the bytes that came are no frames")]
     Garbage,
     /// Frames came that answer nothing: requests and answers may be out of step.
+    #[error("frames came that answer nothing: requests and answers may be out of step")]
     OutOfStep,
     /// We closed it.
+    #[error("closed by us")]
     Dropped,
 }
 

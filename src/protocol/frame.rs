@@ -24,7 +24,7 @@ pub const TERMINAL_PREAMBLE: u8 = 0xAA;
 pub const MAGIC: u8 = 0x3C;
 
 /// The smallest L: magic and code.
-const LENGTH_MIN: u32 = 2;
+pub(super) const LENGTH_MIN: u32 = 2;
 
 /// The largest L that we send in a default block: PSP allows a command 257 bytes in all, which is L = 254.
 const LENGTH_SENT_MAX: u32 = 254;
@@ -35,7 +35,7 @@ const LENGTH_EXTENDED_MAX: u32 = 2 + 4 + 4 + 2 + 0xFFFF;
 
 impl BlockFormat {
     /// How many bytes the length field has.
-    const fn length_size(self) -> usize {
+    pub(super) const fn length_size(self) -> usize {
         match self {
             Self::Default => 1,
             Self::Extended => 4,
@@ -43,7 +43,7 @@ impl BlockFormat {
     }
 
     /// The largest L that is taken.
-    const fn length_max(self) -> u32 {
+    pub(super) const fn length_max(self) -> u32 {
         match self {
             Self::Default => 0xFF,
             Self::Extended => LENGTH_EXTENDED_MAX,
@@ -163,11 +163,14 @@ pub struct Settings {
 ///
 /// ```text
 ///   Start ──frame──► InStep ──error──► Hunting ──likely frame──► InStep
-///     └──────────────error───────────────▲
+///    │ ▲                                │   ▲
+///    │ └─────────────silence────────────┘   │
+///    └────────────────error─────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Footing {
-    /// Nothing has come yet. The port may have been opened in the middle of a frame, so what is to be waited for must be likely.
+    /// Nothing has come yet, or nothing since a silence. The port may have been opened in the middle of a frame, so what is to
+    /// be waited for must be likely.
     Start,
     /// The last frame was sound, so the next one begins here, whatever it is.
     InStep,
@@ -249,10 +252,13 @@ impl Decoder {
                     return Ok(Some(value));
                 }
                 Look::Partial(whole) => {
-                    if buffer.is_empty() {
-                        self.silent = false;
-                    }
                     if !self.silent {
+                        return Ok(None);
+                    }
+                    if buffer.is_empty() {
+                        // What comes after a silence begins with the beginning of a frame.
+                        self.silent = false;
+                        self.footing = Footing::Start;
                         return Ok(None);
                     }
                     ProtocolError::Truncated { whole, came: buffer.len() }
@@ -308,16 +314,14 @@ impl Decoder {
 
     fn found(&mut self, preamble: u8, magic: u8) {
         // Two frames in a row that agree, with nothing dropped in between, show what this sender puts there.
-        self.settled |= self.footing == Footing::InStep && self.seen == Some((preamble, magic));
-        if !self.settled {
-            self.seen = Some((preamble, magic));
-        }
+        let agrees = self.seen.replace((preamble, magic)) == Some((preamble, magic));
+        self.settled |= agrees && self.footing == Footing::InStep;
         self.footing = Footing::InStep;
         self.reported.clear();
     }
 
-    /// The preamble to insist on. PSP, Frame format: that of a P6X is configurable, so any is taken from it; but once it has
-    /// shown which one it uses, only that one is looked for after an error.
+    /// The preamble to insist on. PSP, Frame format: that of a P6X is configurable, so any is taken from it until it has shown
+    /// which one it uses. (Should it be configured anew meanwhile, the next link learns that.)
     fn expected_preamble(&self) -> Option<u8> {
         match (self.settings.from, self.settings.family) {
             (Direction::FromHost, _) => Some(HOST_PREAMBLE),
@@ -336,7 +340,7 @@ impl Decoder {
     }
 
     fn habit(&self) -> Option<(u8, u8)> {
-        self.seen.filter(|_| self.settled && self.footing == Footing::Hunting)
+        self.seen.filter(|_| self.settled)
     }
 
     fn look(&self, buffer: &[u8]) -> Look {

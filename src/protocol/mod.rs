@@ -38,6 +38,11 @@ pub enum Family {
 }
 
 impl Family {
+    /// Whether it can be asked which sessions it holds (PSP, List Sessions).
+    pub const fn lists_sessions(self) -> bool {
+        matches!(self, Self::P6x)
+    }
+
     /// The name used in configuration, metrics and the API.
     pub const fn as_str(self) -> &'static str {
         match self {

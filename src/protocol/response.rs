@@ -370,6 +370,9 @@ mod p6x_ids {
 }
 
 impl Ids {
+    /// How many payload bytes a P6X sends.
+    pub(super) const P6X_SIZE: usize = p6x_ids::SERIAL_NUMBER + p6x_ids::MODULES + p6x_ids::FIRMWARE;
+
     fn encode(&self, out: &mut BytesMut, family: Family) -> Result<(), ProtocolError> {
         match family {
             Family::Apollo => {

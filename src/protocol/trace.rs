@@ -1,1 +1,310 @@
-//! Explains frames.
+//! Explains frames to a person: what they say, or what is wrong with them and where. Shows of a card what may be shown: the
+//! masked number and the beginning of its hash. Bytes that nobody understands are counted and not shown, since they may be
+//! card data.
+
+use std::fmt::{self, Write as _};
+
+use super::checksum::checksum;
+use super::code;
+use super::dol::{Dol, Tag};
+use super::error::{ProtocolError, explain_decline, explain_reason};
+use super::frame::{HOST_PREAMBLE, LENGTH_MIN, MAGIC};
+use super::request::{Options, Protocol, Request, TimeoutAction};
+use super::response::{Context, Ids, Response, Status, TerminalState, Verdict};
+use super::{BlockFormat, Direction, Family};
+
+/// One frame, explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether it is a sound frame with a message that is understood.
+    pub sound: bool,
+    text: String,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Explains all frames in these bytes. Who sent them is told from their preamble unless it is said.
+pub fn explain(from: Option<Direction>, bytes: &[u8]) -> Vec<Explanation> {
+    let mut explanations = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (explanation, size) = explain_first(from, &bytes[at..], at);
+        explanations.push(explanation);
+        at += size;
+    }
+    explanations
+}
+
+/// Lines with a label in front.
+struct Page(String);
+
+impl Page {
+    fn heading(&mut self, text: fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{text}");
+    }
+
+    fn line(&mut self, label: &str, value: impl fmt::Display) {
+        let _ = writeln!(self.0, "  {label:<18} {value}");
+    }
+
+    fn wrong(mut self, what: impl fmt::Display) -> Explanation {
+        self.line("WRONG", what);
+        Explanation { sound: false, text: self.0 }
+    }
+}
+
+/// Explains the frame that begins these bytes, which are at `at` of what was given, and says how many bytes it takes up.
+fn explain_first(from: Option<Direction>, bytes: &[u8], at: usize) -> (Explanation, usize) {
+    let preamble = bytes[0];
+    let from = from.unwrap_or(if preamble == HOST_PREAMBLE { Direction::FromHost } else { Direction::FromTerminal });
+    let mut page = Page(String::new());
+    let all = bytes.len();
+    if from == Direction::FromHost && preamble != HOST_PREAMBLE {
+        page.heading(format_args!("No frame at byte {at}"));
+        return (page.wrong(ProtocolError::Preamble { found: preamble, expected: HOST_PREAMBLE }), all);
+    }
+    // A default block never has the length 0, and an extended one never 16 MiB or more, so the second byte tells them apart.
+    let format = if bytes.get(1) == Some(&0) { BlockFormat::Extended } else { BlockFormat::Default };
+    let body = 1 + format.length_size();
+    let Some(field) = bytes.get(1..body) else {
+        page.heading(format_args!("Half a frame {from} at byte {at}"));
+        return (page.wrong(ProtocolError::Truncated { whole: body + LENGTH_MIN as usize + 1, came: all }), all);
+    };
+    let length = field.iter().fold(0u32, |length, byte| length << 8 | u32::from(*byte));
+    let (least, most) = (LENGTH_MIN, format.length_max());
+    if !(least..=most).contains(&length) {
+        page.heading(format_args!("No frame at byte {at}"));
+        return (page.wrong(ProtocolError::Length { length, least, most }), all);
+    }
+    let whole = body + length as usize + 1;
+    match bytes.get(body + 1) {
+        Some(&code) => {
+            let title = code::title(from, code).unwrap_or("Unknown message");
+            page.heading(format_args!("{title} ({code:02X}) {from}, {whole} bytes at byte {at}"));
+        }
+        None => page.heading(format_args!("Half a frame {from} at byte {at}")),
+    }
+    page.line("preamble", format_args!("{preamble:02X}"));
+    let block = if format == BlockFormat::Extended { " (extended block)" } else { "" };
+    page.line("length", format_args!("{length}: magic, code and {} bytes of payload{block}", length - LENGTH_MIN));
+    let Some(frame) = bytes.get(..whole) else {
+        return (page.wrong(ProtocolError::Truncated { whole, came: all }), all);
+    };
+
+    let (magic, code, payload) = (frame[body], frame[body + 1], &frame[body + 2..whole - 1]);
+    let (found, expected) = (frame[whole - 1], checksum(&frame[..whole - 1]));
+    let understood = explain_payload(&mut page, from, format, code, payload);
+    if magic != MAGIC {
+        // PSP, Frame format: a P6X may be configured to send another one.
+        if from == Direction::FromHost {
+            return (page.wrong(ProtocolError::Magic { found: magic, expected: MAGIC }), whole);
+        }
+        page.line("magic", format_args!("{magic:02X}; only a P6X may send another one than {MAGIC:02X}"));
+    }
+    if found != expected {
+        return (page.wrong(ProtocolError::Checksum { found, expected }), whole);
+    }
+    page.line("checksum", format_args!("{found:02X}"));
+    match understood {
+        Ok(()) => (Explanation { sound: true, text: page.0 }, whole),
+        Err(error) => (page.wrong(error), whole),
+    }
+}
+
+fn explain_payload(
+    page: &mut Page,
+    from: Direction,
+    format: BlockFormat,
+    code: u8,
+    payload: &[u8],
+) -> Result<(), ProtocolError> {
+    match from {
+        Direction::FromHost => match Request::decode(code, payload) {
+            Ok(request) => explain_request(page, &request),
+            Err(error) => return not_ours(page, from, code, payload, error),
+        },
+        Direction::FromTerminal => {
+            // Only a P6X has an answer to Request Ids of a fixed size.
+            let family = if payload.len() == Ids::P6X_SIZE { Family::P6x } else { Family::Apollo };
+            match Response::decode(code, payload, &Context { family, format, status_outstanding: false }) {
+                Ok(response) => explain_response(page, &response, payload),
+                Err(error) => return not_ours(page, from, code, payload, error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A message of PSP that Quittance does not use is sound all the same.
+fn not_ours(page: &mut Page, from: Direction, code: u8, payload: &[u8], error: ProtocolError) -> Result<(), ProtocolError> {
+    if let (ProtocolError::UnknownMessage { .. }, Some(_)) = (error, code::title(from, code)) {
+        page.line("payload", format_args!("{} bytes; Quittance does not use this message", payload.len()));
+        return Ok(());
+    }
+    // A Result of two bytes may be no Result at all.
+    if let (Direction::FromTerminal, 0x00, Some(status)) = (from, code, status_instead(payload)) {
+        page.line("or a status", status);
+        return Ok(());
+    }
+    Err(error)
+}
+
+fn explain_request(page: &mut Page, request: &Request) {
+    match request {
+        Request::Reset
+        | Request::Synchronize
+        | Request::Enable
+        | Request::Disable
+        | Request::GetStatus
+        | Request::RequestIds
+        | Request::AuthSession
+        | Request::CancelSession => {}
+        Request::Protocol(protocol) => explain_protocol(page, *protocol),
+        Request::Setup(setup) => {
+            match setup.timeout_seconds {
+                0 | u32::MAX => page.line("timeout", format_args!("{}; assumed to mean never", setup.timeout_seconds)),
+                seconds => page.line("timeout", format_args!("{seconds} seconds")),
+            }
+            page.line(
+                "timeout action",
+                match setup.action {
+                    TimeoutAction::Commit => "00: commit the full amount",
+                    TimeoutAction::Void => "01: void",
+                },
+            );
+        }
+        Request::StartSession(start) => {
+            page.line("amount", format_args!("{} minor units", start.amount));
+            page.line("session reference", start.reference);
+            if start.dol.is_empty() {
+                page.line("data objects", "the terminal's default list");
+            }
+            for tag in &start.dol {
+                page.line("data object", format_args!("{tag} {}", tag.title()));
+            }
+            if let Some(text) = &start.reference_text {
+                page.line("reference text", format_args!("{text:?}"));
+            }
+        }
+        Request::CommitSession { session, amount } => {
+            page.line("session id", session);
+            page.line("amount", format_args!("{amount} minor units"));
+        }
+        Request::VoidSession { session } => page.line("session id", session),
+        Request::ListSessions { offset } => page.line("offset", format_args!("{offset} sessions")),
+    }
+}
+
+fn explain_response(page: &mut Page, response: &Response, payload: &[u8]) {
+    match response {
+        Response::Synchronize | Response::Cancelled => {}
+        Response::Result(verdict) => {
+            match verdict {
+                Verdict::Ok => page.line("verdict", "OK"),
+                Verdict::NotOk(None) => page.line("verdict", "Not OK"),
+                Verdict::NotOk(Some(reason)) => {
+                    page.line("verdict", "Not OK");
+                    page.line("reason", format_args!("{:02X}: {}", reason.0, explain_reason(*reason)));
+                }
+            }
+            if let Some(status) = status_instead(payload) {
+                page.line("or a status", status);
+            }
+        }
+        Response::Protocol(protocol) => explain_protocol(page, *protocol),
+        Response::Status(status) => page.line("state", Status::in_words(*status)),
+        Response::Ids(ids) => {
+            page.line("serial number", format_args!("{:?}", ids.serial_number));
+            if let Some(model) = &ids.model {
+                page.line("model", format_args!("{model:?}"));
+            }
+            ids.software.iter().for_each(|text| page.line("software", format_args!("{text:?}")));
+        }
+        Response::SessionList(list) => {
+            page.line("total", format_args!("{} sessions", list.total));
+            list.sessions.iter().for_each(|session| page.line("session id", session));
+        }
+        Response::CardRead(dol) => explain_dol(page, dol),
+        Response::Approved { session, dol } => {
+            page.line("session id", session);
+            explain_dol(page, dol);
+        }
+        Response::PartiallyApproved { session, amount, dol } => {
+            page.line("session id", session);
+            page.line("authorised amount", format_args!("{amount} minor units"));
+            explain_dol(page, dol);
+        }
+        Response::Declined { reason, rest } => {
+            if let Some(reason) = reason {
+                page.line("reason", format_args!("{reason:02X}: {}", explain_decline(*reason)));
+            }
+            if *rest > 0 {
+                page.line("after the reason", format_args!("{rest} bytes, not explained in Payter's pages"));
+            }
+        }
+        Response::TransactionEvent(event) => page.line("event", format_args!("{event:?}")),
+    }
+}
+
+/// PSP conflict C1: the status that a Result of two bytes may be.
+fn status_instead(payload: &[u8]) -> Option<String> {
+    let &[state, running @ (0 | 1)] = payload else {
+        return None;
+    };
+    let state = TerminalState::of_byte(state)?;
+    let words = Status { state, running: running == 1 }.in_words();
+    Some(format!("{words}, if this answers a Get Status (Payter's pages disagree)"))
+}
+
+impl Status {
+    fn in_words(self) -> String {
+        let running = if self.running { "a transaction is running" } else { "no transaction is running" };
+        format!("{}, {running}", self.state.as_str().to_ascii_uppercase())
+    }
+}
+
+fn explain_protocol(page: &mut Page, protocol: Protocol) {
+    const NAMES: [(Options, &str); 5] = [
+        (Options::EVENTS, "send Transaction Event"),
+        (Options::AUTHORIZATION_DOL, "authorization data objects"),
+        (Options::EXTENDED_BLOCK, "extended block"),
+        (Options::DETAILED_CODES, "detailed codes"),
+        (Options::DECLINED_DOL, "data objects after a decline"),
+    ];
+    page.line("version", protocol.version);
+    page.line("options", format_args!("{:08X}", protocol.options.0));
+    for (option, name) in NAMES {
+        if protocol.options.contains(option) {
+            page.line("option", format_args!("{:02X}: {name}", option.0));
+        }
+    }
+}
+
+fn explain_dol(page: &mut Page, dol: &Dol) {
+    for (tag, value) in dol.iter() {
+        let title = tag.title();
+        let bytes = value.len();
+        match shown(dol, tag) {
+            Some(text) => page.line("data object", format_args!("{tag} {title}, {bytes} bytes: {text}")),
+            None => page.line("data object", format_args!("{tag} {title}, {bytes} bytes")),
+        }
+    }
+    if let Some(damage) = dol.damage() {
+        page.line("damage", format_args!("{damage}; the rest of the message counts"));
+    }
+}
+
+/// What may be shown of a data object.
+fn shown(dol: &Dol, tag: Tag) -> Option<String> {
+    match tag {
+        Tag::CARD_HASH => dol.card().hash.map(|hash| format!("{hash:?}")),
+        Tag::MASKED_PAN => dol.card().masked_pan.map(|pan| format!("{pan:?}")),
+        Tag::HOST_RESPONSE | Tag::BRAND_NAME => dol.get(tag).map(|text| format!("{:?}", String::from_utf8_lossy(text))),
+        _ => None,
+    }
+}

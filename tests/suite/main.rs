@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The tests that see the project as a whole.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
+
+mod check;
+mod golden;
+mod tidy;

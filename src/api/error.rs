@@ -1,0 +1,166 @@
+//! Every refusal as a problem (RFC 9457): a stable code for the program that asks, words for the person behind it.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+use serde::Serialize;
+
+use crate::session::Refusal;
+
+/// How much of a text is quoted in an explanation.
+const QUOTED_MAX: usize = 64;
+
+/// A refused request.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), header: None }
+    }
+
+    /// The request cannot be understood.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    /// The body is longer than any request of ours.
+    pub(super) fn too_large(limit: usize) -> Self {
+        let detail = format!("a request body has at most {limit} bytes, but this has more");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "malformed", detail)
+    }
+
+    /// There is nothing of that name.
+    pub(super) fn unknown_path(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "malformed", format!("there is nothing at {}", quoted(path)))
+    }
+
+    /// There is something of that name, but it cannot do that.
+    pub(super) fn method_not_allowed(methods: &'static str) -> Self {
+        let detail = format!("only {methods} can be asked of this path");
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "malformed", detail);
+        Self { header: Some((ALLOW, HeaderValue::from_static(methods))), ..problem }
+    }
+
+    /// Nobody knows who asks.
+    pub(super) fn unauthorised(detail: &str) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorised", detail);
+        Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"quittance\""))), ..problem }
+    }
+
+    /// Whoever asks may not do that.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// The fleet has not answered, so it may or may not have done it.
+    pub(super) fn no_answer(limit: Duration) -> Self {
+        let detail = format!(
+            "the journal has not answered within {} s, so nobody knows yet whether this was done; asking the same again is safe",
+            limit.as_secs()
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
+    }
+
+    fn title(&self) -> &'static str {
+        match self.code {
+            "terminal_unknown" => "No such terminal",
+            "session_unknown" => "No such session",
+            "terminal_busy" => "A card flow is open already",
+            "terminal_full" => "All connectors hold",
+            "terminal_not_ready" => "The terminal cannot take a card now",
+            "draining" => "No new card flows are taken",
+            "journal_unavailable" => "The journal cannot remember",
+            "over_commit" => "More than the hold",
+            "amount_invalid" => "Not an amount that can be taken",
+            "idempotency_mismatch" => "The same key with another request",
+            "already_decided" => "Another decision was made before",
+            "not_supported" => "Not supported",
+            "no_hold" => "There is no hold",
+            "has_hold" => "There is, or may be, a hold",
+            "unauthorised" => "A token is needed",
+            "forbidden" => "The token's role does not allow this",
+            _ => "The request cannot be understood",
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::TerminalUnknown(_) | Refusal::SessionUnknown(_) => StatusCode::NOT_FOUND,
+            Refusal::TerminalBusy(_)
+            | Refusal::TerminalFull { .. }
+            | Refusal::AlreadyDecided { .. }
+            | Refusal::NotSupported(_)
+            | Refusal::NoHold { .. }
+            | Refusal::HasHold { .. } => StatusCode::CONFLICT,
+            Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Refusal::OverCommit { .. } | Refusal::AmountInvalid(_) | Refusal::IdempotencyMismatch => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        Self::new(status, refusal.code(), refusal.to_string())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let body = Body {
+            r#type: format!("urn:quittance:problem:{}", self.code),
+            title: self.title(),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: &self.detail,
+        };
+        let mut response = HttpResponse::build(self.status);
+        if let Some(header) = self.header.clone() {
+            response.insert_header(header);
+        }
+        response.insert_header(("Content-Type", "application/problem+json")).json(body)
+    }
+}
+
+impl Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+/// Somebody else's text inside an explanation: not too long, and without control characters.
+pub(super) fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(QUOTED_MAX).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}

@@ -1,0 +1,39 @@
+//! Is it alive, is it ready, and its metrics. For probes and Prometheus: no token is needed, and nothing about cards or
+//! single sessions is told.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+
+use super::{Api, only};
+
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(web::resource("/healthz").route(web::get().to(healthz)).default_service(only("GET")))
+        .service(web::resource("/readyz").route(web::get().to(readyz)).default_service(only("GET")))
+        .service(web::resource("/metrics").route(web::get().to(metrics)).default_service(only("GET")));
+}
+
+#[derive(Serialize)]
+struct Alive {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    reasons: Vec<String>,
+}
+
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(Alive { status: "ok" })
+}
+
+async fn readyz(api: web::Data<Api>) -> HttpResponse {
+    let reasons = api.depot.unready();
+    let ready = reasons.is_empty();
+    let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(Ready { ready, reasons })
+}
+
+async fn metrics(api: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((api.metrics)())
+}

@@ -1,0 +1,129 @@
+//! HTTP for chargers, operators and dashboards: JSON over actix-web, one file per noun of the URL.
+//!
+//! * [`auth`]: who may do what. A handler says in its signature which role it needs ([`auth::By`]).
+//! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
+//! * [`view`]: what goes out. The domain types know nothing of it.
+//! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
+//!
+//! Whatever is said here about money is durable already: the fleet answers only after the journal has it.
+
+pub mod auth;
+mod body;
+pub mod depot;
+mod error;
+mod health;
+mod query;
+mod reconciliations;
+mod sessions;
+mod terminals;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpRequest, HttpServer, Route, web};
+
+pub use auth::{Role, Token};
+pub use depot::Depot;
+
+use crate::session::Refusal;
+use auth::Tokens;
+use error::Problem;
+
+/// What the API must know to be served.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    pub tokens: Vec<Token>,
+}
+
+/// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
+const WORKERS: usize = 2;
+
+/// A client that has not said its whole request head by then is not a client.
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+
+/// A little longer than the longest `?wait=`, so that a long-polling client keeps its connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Whoever is still waiting for something this many seconds after the server was told to stop asks again after the restart.
+const STOP_LIMIT_SECONDS: u64 = 3;
+
+/// Each long poll keeps a connection; a depot has some hundred connectors and a few consoles.
+const CONNECTIONS_PER_WORKER: usize = 1024;
+
+/// Contract: a commit or void answers within 20 s. One second is left for the way.
+const ANSWER_LIMIT: Duration = Duration::from_secs(19);
+
+/// Listens at once and serves for as long as the server is awaited. It does not look at signals: it goes on while the fleet
+/// drains, and ends by [`Server::handle`] and `stop(true)`.
+pub fn serve(
+    settings: Settings,
+    depot: impl Depot,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+) -> io::Result<(Server, SocketAddr)> {
+    let listen = settings.listen;
+    let api = web::Data::new(Api::new(depot, settings.tokens, metrics));
+    let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
+    let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
+        .workers(WORKERS)
+        .max_connections(CONNECTIONS_PER_WORKER)
+        .client_request_timeout(HEAD_LIMIT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(STOP_LIMIT_SECONDS)
+        .disable_signals()
+        .bind(listen)
+        .map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    Ok((server.run(), address))
+}
+
+/// What every handler has at hand.
+struct Api {
+    depot: Arc<dyn Depot>,
+    tokens: Tokens,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Api {
+    fn new(depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+    }
+}
+
+fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
+    app.app_data(api)
+        .configure(sessions::routes)
+        .configure(terminals::routes)
+        .configure(reconciliations::routes)
+        .configure(health::routes)
+        .default_service(web::to(unknown_path));
+}
+
+async fn unknown_path(request: HttpRequest) -> Problem {
+    Problem::unknown_path(request.path())
+}
+
+/// For the methods that a resource does not have.
+fn only(methods: &'static str) -> Route {
+    web::to(move || async move { Problem::method_not_allowed(methods) })
+}
+
+/// What the fleet answers, or, when that takes too long, that nobody knows yet. Asking again is safe: a decision is made once.
+async fn in_time<T>(answer: impl Future<Output = Result<T, Refusal>>) -> Result<T, Problem> {
+    match tokio::time::timeout(ANSWER_LIMIT, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Problem::no_answer(ANSWER_LIMIT)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Answers that wait: the long poll, commit and void, cancel. The clock is paused, so the limits are exact.
+
+use super::*;
+use crate::journal::record::Outcome;
+
+/// How long the paused clock says that `work` takes.
+#[expect(clippy::disallowed_methods, reason = "the paused clock of the test")]
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let began = tokio::time::Instant::now();
+    let result = work.await;
+    (result, began.elapsed())
+}
+
+/// After `delay` the session is another one.
+fn later(depot: &Scripted, delay: u64, session: Session) {
+    let depot = depot.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(delay)).await;
+        depot.change(|script| script.session = session);
+    });
+}
+
+fn about(took: Duration, seconds: u64) -> bool {
+    took >= Duration::from_secs(seconds) && took < Duration::from_secs(seconds) + Duration::from_millis(500)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_waits_for_the_next_version() {
+    let depot = Scripted::new(opened());
+    let (reply, took) = timed(get(&depot, &path("?wait=30&version=0"))).await;
+    assert_eq!((&reply.json()["version"], took), (&1.into(), Duration::ZERO), "version 1 is news already");
+
+    later(&depot, 7, held());
+    let (reply, took) = timed(get(&depot, &path("?wait=30&version=1"))).await;
+    assert_eq!(reply.json()["version"], 4);
+    assert!(about(took, 7), "{took:?}");
+
+    let (reply, took) = timed(get(&depot, &path("?wait=30&version=4"))).await;
+    assert_eq!((reply.status, &reply.json()["version"]), (200, &4.into()), "the time is over, so it is as it is");
+    assert!(about(took, 30), "{took:?}");
+
+    let (_, took) = timed(get(&depot, &path("?wait=100000"))).await;
+    assert!(about(took, 60), "no longer than a minute, and without a version from now on: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_waits_for_the_terminal() {
+    let done = Session { state: State::Disposed(Outcome::Committed(Amount::from_minor(3140))), version: 8, ..disposing() };
+    let depot = Scripted::new(disposing());
+    later(&depot, 3, done);
+    let (reply, took) = timed(post(&depot, &path("/commit"), r#"{"amount":3140}"#)).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (200, &"committed".into()));
+    assert!(about(took, 3), "{took:?}");
+    assert_eq!(depot.asked(), ["Commit(Amount(3140))"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_the_terminal_does_not_confirm_is_accepted() {
+    let depot = Scripted::new(disposing());
+    for (query, seconds) in [("", 19), ("?wait=60", 19), ("?wait=4", 4), ("?wait=0", 0)] {
+        let (reply, took) = timed(post(&depot, &path(&format!("/commit{query}")), r#"{"amount":3140}"#)).await;
+        assert_eq!((reply.status, &reply.json()["state"]), (202, &"committing".into()));
+        assert!(about(took, seconds), "{query} {took:?}");
+    }
+}
+
+/// Uncertain is the end of waiting, but no confirmation.
+#[tokio::test(start_paused = true)]
+async fn a_void_that_becomes_uncertain_is_accepted() {
+    let depot = Scripted::new(disposing());
+    later(&depot, 2, Session { state: State::Uncertain("Not OK five times".to_owned()), ..disposing() });
+    let (reply, took) = timed(post(&depot, &path("/void"), "")).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &"uncertain".into()));
+    assert!(about(took, 2), "{took:?}");
+    assert_eq!(depot.asked(), ["Void"]);
+}
+
+/// A fleet that never answers: the caller learns in time that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn no_answer_within_the_contract() {
+    let depot = Scripted::new(held());
+    depot.change(|script| script.silent = true);
+    for (path, body) in [(path("/commit"), r#"{"amount":1}"#), (path("/energy"), r#"{"amount":1}"#), (path("/void"), "")] {
+        let (reply, took) = timed(post(&depot, &path, body)).await;
+        assert_eq!(reply.problem(), (503, "journal_unavailable".to_owned()));
+        assert!(about(took, 19), "{path} {took:?}");
+    }
+    let (reply, took) = timed(post(&depot, "/v1/terminals/bay-01/reconcile", "")).await;
+    assert_eq!(reply.problem(), (503, "terminal_not_ready".to_owned()));
+    assert!(about(took, 60), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_waits_for_the_end_of_the_card_flow() {
+    let depot = Scripted::new(opened());
+    later(&depot, 1, Session { state: State::Cancelled, ..opened() });
+    let reply = post(&depot, &path("/cancel"), "").await;
+    assert_eq!((reply.status, &reply.json()["state"]), (200, &"cancelled".into()));
+
+    let (reply, took) = timed(post(&Scripted::new(opened()), &path("/cancel"), "{}")).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &"waiting_card".into()));
+    assert!(about(took, 5), "{took:?}");
+}
+
+/// The card was approved before the wish to cancel reached the terminal: there is a hold now, and the caller must know.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_comes_too_late() {
+    let depot = Scripted::new(opened());
+    later(&depot, 1, held());
+    assert_eq!(post(&depot, &path("/cancel"), "").await.problem(), (409, "has_hold".to_owned()));
+}

@@ -1,0 +1,295 @@
+//! What goes out as JSON. The names and meanings are those of the contract; the domain types are free to change beneath.
+//! What is not known is `null` and never left out.
+
+use serde::Serialize;
+
+use crate::id::TerminalSessionId;
+use crate::journal::record::{
+    Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
+};
+use crate::money::Amount;
+use crate::session::state::{Disposal, Failure};
+use crate::session::{Session, State};
+use crate::terminal::{Identity, View};
+use crate::time::Timestamp;
+
+/// A session.
+#[derive(Serialize)]
+pub(super) struct SessionView<'a> {
+    id: String,
+    version: u64,
+    terminal: &'a str,
+    connector: Option<u8>,
+    reference: Option<&'a str>,
+    state: &'static str,
+    amount_requested: Option<u32>,
+    amount_held: Option<u32>,
+    amount_energy: Option<u32>,
+    amount_final: Option<u32>,
+    currency: &'a str,
+    terminal_session_id: Option<u32>,
+    card: Option<CardView<'a>>,
+    created_at: Timestamp,
+    approved_at: Option<Timestamp>,
+    deadline_at: Option<Timestamp>,
+    disposed_at: Option<Timestamp>,
+    disposal: Option<DisposalView>,
+}
+
+#[derive(Serialize)]
+struct CardView<'a> {
+    hash: Option<&'a str>,
+    masked_pan: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DisposalView {
+    decision: &'static str,
+    amount: u32,
+    by: &'static str,
+    attempts: u32,
+    confirmed_by: Option<&'static str>,
+    last_error: Option<String>,
+}
+
+impl<'a> SessionView<'a> {
+    /// The session, with the time by which the fleet wants it to be disposed of.
+    pub(super) fn of(session: &'a Session, deadline: Option<Timestamp>) -> Self {
+        let hold = session.hold.as_ref();
+        let (amount_final, disposed_at) = match &session.state {
+            State::Disposed(Outcome::Committed(amount)) => (Some(amount.minor()), Some(session.changed_at)),
+            State::Disposed(Outcome::Voided | Outcome::Expired) => (Some(0), Some(session.changed_at)),
+            State::Opened
+            | State::Authorising(_)
+            | State::InDoubt(_)
+            | State::Held
+            | State::Disposing
+            | State::Uncertain(_)
+            | State::Declined(_)
+            | State::Cancelled
+            | State::Failed(_) => (None, None),
+        };
+        Self {
+            id: session.id.to_string(),
+            version: session.version,
+            terminal: session.terminal.as_str(),
+            connector: session.connector.map(|connector| connector.0),
+            reference: session.caller_reference.as_deref(),
+            state: session.state_name(),
+            amount_requested: session.amount_requested.map(Amount::minor),
+            amount_held: hold.and_then(|hold| hold.amount).map(Amount::minor),
+            amount_energy: session.energy.map(Amount::minor),
+            amount_final,
+            currency: session.currency.as_str(),
+            terminal_session_id: hold.map(|hold| hold.terminal_session_id.0),
+            card: session.card.as_ref().map(|card| CardView {
+                hash: card.hash.as_ref().map(|hash| hash.reveal()),
+                masked_pan: card.masked_pan.as_ref().map(|pan| pan.as_str()),
+            }),
+            created_at: session.created_at,
+            approved_at: hold.map(|hold| hold.since),
+            deadline_at: deadline,
+            disposed_at,
+            disposal: session.disposal.as_ref().map(DisposalView::of),
+        }
+    }
+}
+
+impl DisposalView {
+    fn of(disposal: &Disposal) -> Self {
+        let (decision, amount) = match disposal.decision {
+            Decision::Commit(amount) => ("commit", amount),
+            Decision::Void => ("void", Amount::ZERO),
+        };
+        Self {
+            decision,
+            amount: amount.minor(),
+            by: decided_by(disposal.by),
+            attempts: disposal.attempts,
+            confirmed_by: disposal.confirmed_by.map(confirmed_by),
+            last_error: disposal.last_failure.map(last_error),
+        }
+    }
+}
+
+/// A terminal.
+#[derive(Serialize)]
+pub(super) struct TerminalView<'a> {
+    id: &'a str,
+    family: &'static str,
+    state: &'static str,
+    link: &'static str,
+    draining: bool,
+    connectors: u8,
+    undisposed: usize,
+    identity: Option<IdentityView<'a>>,
+    last_reconciliation: Option<LastReconciliation<'a>>,
+    last_error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct IdentityView<'a> {
+    serial_number: &'a str,
+    model: Option<&'a str>,
+    software: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LastReconciliation<'a> {
+    at: Timestamp,
+    #[serde(flatten)]
+    compared: Compared<'a>,
+}
+
+impl<'a> TerminalView<'a> {
+    /// The terminal.
+    pub(super) fn of(view: &'a View) -> Self {
+        let identity = |identity: &'a Identity| IdentityView {
+            serial_number: &identity.serial_number,
+            model: identity.model.as_deref(),
+            software: &identity.software,
+        };
+        Self {
+            id: view.id.as_str(),
+            family: view.family.as_str(),
+            state: view.state,
+            link: view.link.as_str(),
+            draining: view.draining,
+            connectors: view.connectors,
+            undisposed: view.undisposed,
+            identity: view.identity.as_ref().map(identity),
+            last_reconciliation: view
+                .last_reconciliation
+                .as_ref()
+                .map(|(at, report)| LastReconciliation { at: *at, compared: Compared::of(report) }),
+            last_error: view.last_error.as_deref(),
+        }
+    }
+}
+
+/// A reconciliation as the journal has it.
+#[derive(Serialize)]
+pub(super) struct ReportView<'a> {
+    seq: u64,
+    at: Timestamp,
+    terminal: Option<&'a str>,
+    #[serde(flatten)]
+    compared: Compared<'a>,
+}
+
+#[derive(Serialize)]
+struct Compared<'a> {
+    began_at: Timestamp,
+    trigger: &'static str,
+    result: &'static str,
+    on_terminal: Option<Vec<u32>>,
+    in_journal: Vec<u32>,
+    discrepancies: Vec<DiscrepancyView<'a>>,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DiscrepancyView<'a> {
+    kind: &'static str,
+    terminal_session_id: Option<u32>,
+    session: Option<String>,
+    action: &'a str,
+    why: &'a str,
+}
+
+impl<'a> ReportView<'a> {
+    /// The report, if the record holds one.
+    pub(super) fn of_record(record: &'a Record) -> Option<Self> {
+        let Fact::Reconciled { report } = &record.entry.fact else { return None };
+        let terminal = record.entry.terminal.as_ref().map(|terminal| terminal.as_str());
+        Some(Self { seq: record.seq, at: record.entry.at, terminal, compared: Compared::of(report) })
+    }
+}
+
+impl<'a> Compared<'a> {
+    fn of(report: &'a Report) -> Self {
+        let numbers = |sessions: &[TerminalSessionId]| sessions.iter().map(|session| session.0).collect();
+        let discrepancy = |found: &'a Discrepancy| DiscrepancyView {
+            kind: found.kind.as_str(),
+            terminal_session_id: found.terminal_session_id.map(|session| session.0),
+            session: found.session.map(|session| session.to_string()),
+            action: &found.action,
+            why: &found.why,
+        };
+        Self {
+            began_at: report.began_at,
+            trigger: match report.trigger {
+                Trigger::Connect => "connect",
+                Trigger::Periodic => "periodic",
+                Trigger::Demand => "demand",
+            },
+            result: match report.result {
+                ReportResult::Clean => "clean",
+                ReportResult::Repaired => "repaired",
+                ReportResult::Failed => "failed",
+            },
+            on_terminal: report.on_terminal.as_deref().map(numbers),
+            in_journal: numbers(&report.in_journal),
+            discrepancies: report.discrepancies.iter().map(discrepancy).collect(),
+            error: report.error.as_deref(),
+        }
+    }
+}
+
+const fn decided_by(by: DecidedBy) -> &'static str {
+    match by {
+        DecidedBy::Api => "api",
+        DecidedBy::PlugInTimeout => "plug_in_timeout",
+        DecidedBy::MaxSession => "max_session",
+        DecidedBy::Orphan => "orphan",
+        DecidedBy::DuplicateTap => "duplicate_tap",
+        DecidedBy::Shutdown => "shutdown",
+    }
+}
+
+const fn confirmed_by(by: ConfirmedBy) -> &'static str {
+    match by {
+        ConfirmedBy::ResultOk => "result_ok",
+        ConfirmedBy::ListAbsent => "list_absent",
+        ConfirmedBy::Presumed => "presumed",
+        ConfirmedBy::Timer => "timer",
+        ConfirmedBy::Person => "person",
+    }
+}
+
+fn last_error(failure: Failure) -> String {
+    match failure {
+        Failure::Unsent => "not sent: the link was down".to_owned(),
+        Failure::Unanswered(Cause::Timeout) => "no answer: timeout".to_owned(),
+        Failure::Unanswered(Cause::LinkLost) => "no answer: link lost".to_owned(),
+        Failure::Unanswered(Cause::Resynchronised) => "no answer that could be trusted: resynchronised".to_owned(),
+        Failure::Unanswered(Cause::Crash) => "no answer: the orchestrator ended in between".to_owned(),
+        Failure::Refused(None) => "refused: no reason given".to_owned(),
+        Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", reason(code)),
+    }
+}
+
+/// PSP, Errors.
+const fn reason(code: u8) -> &'static str {
+    match code {
+        0x00 => "ok",
+        0x01 => "not ok",
+        0x02 => "unknown command",
+        0x03 => "incorrect message",
+        0x04 => "incorrect checksum",
+        0x05 => "wrong state",
+        0x06 => "unknown card",
+        0x07 => "transaction cancelled",
+        0x08 => "incorrect screen",
+        0x09 => "internal error",
+        0x0A => "no transaction running",
+        0x0B => "duplicate session id found",
+        0x0C => "session id not found",
+        0x0D => "service not supported by the terminal's configuration",
+        0x0E => "payment application in invalid state",
+        0x0F => "overflow, data to return too large",
+        0x10 => "access denied",
+        0x11 => "not ready",
+        _ => "a reason that is not documented",
+    }
+}

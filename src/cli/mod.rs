@@ -1,0 +1,160 @@
+//! The commands of `quittance`, one file each; `run` is the only place where everything is wired. Data goes to stdout, logs and
+//! complaints to stderr. Exit codes: 0 well, 1 not, 2 a usage error.
+
+pub mod check;
+pub mod client;
+pub mod decode;
+pub mod journal;
+pub mod run;
+pub mod sessions;
+pub mod terminals;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::Environment;
+use crate::id::SessionId;
+use crate::protocol::Direction;
+use crate::session::ledger::Ledger;
+
+/// Runs a depot's payment terminals and makes sure that every hold on a card is committed or voided.
+#[derive(Parser, Debug)]
+#[command(name = "quittance", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// How logs are written to stderr.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line, for programs.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the orchestrator until SIGTERM or SIGINT, then drain and end.
+    Run {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Read and validate a configuration; print every mistake with its key path.
+    Check {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// List sessions through the running API.
+    Sessions(sessions::Args),
+    /// List terminals and their state through the running API.
+    Terminals(terminals::Args),
+    /// Look into a journal; no server is needed.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Explain frames: names, fields, masked card data. Reads stdin when no bytes are given.
+    Decode {
+        /// Who sent them; guessed from the preamble if not said.
+        #[arg(long, value_enum)]
+        from: Option<Side>,
+        /// Bytes in hex, with or without blanks.
+        hex: Vec<String>,
+    },
+}
+
+/// Who sent a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// We did.
+    Host,
+    /// The terminal did.
+    Terminal,
+}
+
+impl From<Side> for Direction {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Host => Self::FromHost,
+            Side::Terminal => Self::FromTerminal,
+        }
+    }
+}
+
+#[derive(Subcommand, Debug)]
+enum JournalCommand {
+    /// Check the hash chain, that every record may follow from the ones before it, and the balance.
+    Verify {
+        /// The journal's file.
+        #[arg(long)]
+        journal: PathBuf,
+    },
+    /// Print records, oldest first.
+    Show {
+        /// The journal's file.
+        #[arg(long)]
+        journal: PathBuf,
+        /// Only those of this session.
+        #[arg(long)]
+        session: Option<SessionId>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Carries out a command line and gives the exit code.
+pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let done = match cli.command {
+        Command::Run { config } => {
+            drop(out);
+            return ExitCode::from(run::run(&config, environment, cli.log_format));
+        }
+        Command::Check { config } => check::run(&config, environment, &mut out),
+        Command::Sessions(arguments) => Ok(sessions::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Terminals(arguments) => Ok(terminals::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Journal(JournalCommand::Verify { journal }) => return journal::verify(&journal, balance, &mut out),
+        Command::Journal(JournalCommand::Show { journal, session, json }) => {
+            return journal::show(&journal, session, json, &mut out);
+        }
+        Command::Decode { from, hex } => {
+            let from = from.map(Into::into);
+            let explained = if hex.is_empty() {
+                if io::stdin().is_terminal() {
+                    eprintln!("reading bytes in hex from the terminal; end with Ctrl-D");
+                }
+                decode::run(from, io::stdin().lines().map_while(Result::ok), &mut out)
+            } else {
+                decode::run(from, hex.into_iter(), &mut out)
+            };
+            explained.map(|sound| u8::from(!sound))
+        }
+    };
+    // A reader that has seen enough (`| head`) closes our stdout; there is nobody left to tell.
+    ExitCode::from(done.and_then(|code| out.flush().map(|()| code)).unwrap_or(1))
+}
+
+/// That every record may follow from the ones before it, and what the sessions add up to.
+fn balance(records: &mut dyn Iterator<Item = crate::journal::Record>) -> Result<String, (u64, String)> {
+    let mut ledger = Ledger::default();
+    for record in records {
+        ledger.take(&record).map_err(|unsound| (unsound.seq, unsound.why.to_string()))?;
+    }
+    let totals = ledger.totals();
+    if totals.imbalance() != 0 {
+        return Err((0, format!("approved − disposed − undisposed is {}, not 0", totals.imbalance())));
+    }
+    Ok(format!(
+        "{} sessions: {} holds = {} disposed + {} undisposed; {} minor units committed",
+        totals.sessions, totals.approved, totals.disposed, totals.undisposed, totals.committed_minor
+    ))
+}

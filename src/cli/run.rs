@@ -1,0 +1,224 @@
+//! `quittance run`: the only place where everything is wired. Configuration, journal, replay, fleet, API, in this order; and
+//! on SIGTERM or SIGINT the way back.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Arbiter;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::api;
+use crate::config::{self, Config, Environment};
+use crate::fleet::{self, Fleet};
+use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{Entry, Fact, Journal, JournalError, JournalObserver};
+use crate::metrics::Metrics;
+use crate::session::ledger::Ledger;
+use crate::time::Clock;
+
+use super::LogFormat;
+
+/// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
+/// most terminals answer a Commit.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// How many records are read at once when the journal is replayed.
+const REPLAY_STEP: usize = 1000;
+
+/// How often the wall clock is looked at, and from how many milliseconds on a difference is a jump.
+const CLOCK_WATCH: Duration = Duration::from_secs(10);
+const CLOCK_JUMP_MILLIS: i64 = 2000;
+
+/// More arbiters than this do not help: terminals wait for wires, and the journal has one writer.
+const ARBITERS_AT_MOST: usize = 4;
+
+/// Counts what the journal does.
+struct JournalMetrics(Arc<Metrics>);
+
+impl JournalObserver for JournalMetrics {
+    fn appended(&self, took: Duration) {
+        self.0.append_duration(took);
+    }
+
+    fn failed(&self) {
+        self.0.journal_error();
+    }
+}
+
+/// Runs until it is told to end; gives the exit code.
+pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
+    let config = match config::load(file, environment) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            for mistake in &mistakes.0 {
+                eprintln!("quittance: {}: {mistake}", file.display());
+            }
+            return 1;
+        }
+    };
+    start_logs(&config, environment, format);
+    let outcome = actix::System::new().block_on(orchestrate(config));
+    match outcome {
+        Ok(()) => 0,
+        Err(why) => {
+            error!("{why}");
+            eprintln!("quittance: {why}");
+            1
+        }
+    }
+}
+
+fn start_logs(config: &Config, environment: &Environment, format: LogFormat) {
+    let directives = environment.get("RUST_LOG").map_or(config.log_filter.as_str(), String::as_str);
+    let filter = EnvFilter::builder().parse_lossy(directives);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first one's logs.
+    let started = match format {
+        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = started {
+        warn!(%error, "logs were set up before");
+    }
+}
+
+async fn orchestrate(config: Config) -> Result<(), String> {
+    let clock = Clock::start();
+    let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
+    let revision = option_env!("QUITTANCE_REVISION").unwrap_or("unknown");
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
+    let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
+
+    let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
+    let journal: Arc<dyn Journal> =
+        Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
+    let (ledger, unsound) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
+    let totals = ledger.totals();
+    info!(sessions = totals.sessions, undisposed = totals.undisposed, imbalance = totals.imbalance(), "journal replayed");
+    let fact = Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
+    append(journal.as_ref(), clock, fact).await;
+
+    let mut signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(ARBITERS_AT_MOST);
+    let arbiters: Vec<Arbiter> = (0..cores).map(|_| Arbiter::new()).collect();
+    let settings = fleet::Settings {
+        terminals: config.terminals,
+        supervision: config.supervision,
+        currency: config.site.currency,
+        arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        unsound,
+    };
+    let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
+    let api_settings = api::Settings { listen: config.api.listen, tokens: config.api.tokens.iter().map(token).collect() };
+    let rendered = Arc::clone(&metrics);
+    let (server, address) = match api::serve(api_settings, fleet.clone(), move || rendered.render()) {
+        Ok(served) => served,
+        Err(error) => {
+            fleet.go_down(Duration::ZERO).await;
+            return Err(error.to_string());
+        }
+    };
+    let handle = server.handle();
+    let serving = actix::spawn(server);
+    actix::spawn(watch_clock(clock));
+    info!(site = config.site.id, terminals = names.len(), api = %address, "running");
+
+    let signal = signals.end().await;
+    info!(signal, within_s = DRAIN_LIMIT.as_secs(), "draining: no new card flows; decided disposals are still delivered");
+    tokio::select! {
+        () = fleet.go_down(DRAIN_LIMIT) => {}
+        signal = signals.end() => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
+    }
+    handle.stop(true).await;
+    if let Err(error) = serving.await {
+        warn!(%error, "the API did not end in order");
+    }
+    append(journal.as_ref(), clock, Fact::Stopped).await;
+    for arbiter in arbiters {
+        arbiter.stop();
+    }
+    info!("ended");
+    Ok(())
+}
+
+fn token(token: &config::Token) -> api::Token {
+    let role = match token.role {
+        config::Role::Viewer => api::Role::Viewer,
+        config::Role::Operator => api::Role::Operator,
+        config::Role::Admin => api::Role::Admin,
+    };
+    api::Token { name: token.name.clone(), role, sha256: token.sha256 }
+}
+
+/// Reads the whole journal. A record that cannot follow is left out and named: what is readable is still disposed of.
+async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>), JournalError> {
+    let mut ledger = Ledger::default();
+    let mut unsound = None;
+    let mut after = 0;
+    loop {
+        let records = journal.read(after, REPLAY_STEP).await?;
+        let Some(last) = records.last().map(|record| record.seq) else {
+            return Ok((ledger, unsound));
+        };
+        for record in &records {
+            if let Err(error) = ledger.take(record) {
+                error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
+                unsound.get_or_insert_with(|| error.to_string());
+            }
+        }
+        after = last;
+    }
+}
+
+/// A fact about the program itself. Nothing depends on it, so a failure is only said.
+async fn append(journal: &dyn Journal, clock: Clock, fact: Fact) {
+    let entry = Entry { at: clock.now(), terminal: None, session: None, fact };
+    if let Err(error) = journal.append(vec![entry]).await {
+        warn!(%error, "the program's own record could not be appended");
+    }
+}
+
+async fn watch_clock(clock: Clock) {
+    let mut known = clock.drift_millis();
+    let mut every = tokio::time::interval(CLOCK_WATCH);
+    loop {
+        every.tick().await;
+        let drift = clock.drift_millis();
+        if drift.saturating_sub(known).saturating_abs() >= CLOCK_JUMP_MILLIS {
+            warn!(by_ms = drift.saturating_sub(known), "somebody set the clock; deadlines of this run are not moved by it");
+            known = drift;
+        }
+    }
+}
+
+/// What the operating system may tell us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal that means the end.
+    async fn end(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => warn!("SIGHUP: reading the configuration again is not yet supported; restart instead"),
+            }
+        }
+    }
+}

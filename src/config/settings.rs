@@ -1,0 +1,189 @@
+//! From the tree of values to settings: the whole file, section by section, and the rules that span sections.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use config::Value;
+
+use super::raw::{self, Section};
+use super::terminals::{self, Rules};
+use super::{Mistake, default_journal};
+use crate::fleet::supervision::Supervision;
+use crate::money::Currency;
+use crate::terminal::settings::TerminalSettings;
+
+/// Everything that was configured, valid as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whose depot.
+    pub site: Site,
+    /// What to log, in the language of `tracing`'s filters.
+    pub log_filter: String,
+    /// The HTTP side.
+    pub api: Api,
+    /// Where the journal is; relative to the working directory.
+    pub journal_path: PathBuf,
+    /// How patiently to restart.
+    pub supervision: Supervision,
+    /// At least one; names and links are distinct.
+    pub terminals: Vec<TerminalSettings>,
+}
+
+/// The depot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its name.
+    pub id: String,
+    /// Its one currency.
+    pub currency: Currency,
+}
+
+/// The HTTP side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who may ask; without any, everybody on the loopback address may.
+    pub tokens: Vec<Token>,
+}
+
+/// What the bearer of a token may do; each role may do what the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Starts, commits and voids.
+    Operator,
+    /// Resolves, and manages terminals.
+    Admin,
+}
+
+/// One token, known by its digest only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Who bears it; journaled with what they decide.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// Takes the whole file apart. `None` only after a mistake was noted.
+pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+    let mut root = Section::root(root);
+    let site = site(root.section("site", mistakes), mistakes);
+    let log_filter = log(root.section("log", mistakes), mistakes);
+    let api = api(root.section("api", mistakes), mistakes);
+    let journal_path = journal(root.section("journal", mistakes), mistakes);
+    let (rules, base) = Rules::base(root.section("policy", mistakes), mistakes);
+    let supervision = supervision(root.section("supervision", mistakes), mistakes);
+    let terminals = terminals::read(&mut root, &rules, base.as_ref(), mistakes);
+    root.finish(mistakes);
+    Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
+}
+
+fn site(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Site> {
+    let id = section.required("id", mistakes, |section, mistakes| section.text("id", mistakes));
+    let currency = section.required("currency", mistakes, |section, mistakes| {
+        section.take("currency", mistakes, |value| raw::text(value)?.parse::<Currency>().map_err(|error| error.to_string()))
+    });
+    section.finish(mistakes);
+    Some(Site { id: id?, currency: currency? })
+}
+
+fn log(mut section: Section, mistakes: &mut Vec<Mistake>) -> String {
+    let filter = section.take("filter", mistakes, |value| {
+        let text = raw::text(value)?;
+        match tracing_subscriber::EnvFilter::try_new(&text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(format!("is no log filter: {error}")),
+        }
+    });
+    section.finish(mistakes);
+    filter.unwrap_or_else(|| "info".to_owned())
+}
+
+fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> PathBuf {
+    let path = section.text("path", mistakes).map_or_else(default_journal, PathBuf::from);
+    section.finish(mistakes);
+    path
+}
+
+fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Api> {
+    let given = section.has("listen");
+    let listen = section.take("listen", mistakes, |value| {
+        raw::text(value)?.parse::<SocketAddr>().map_err(|_| raw::wrong("an address and port such as \"127.0.0.1:8470\"", value))
+    });
+    let listen = if given { listen } else { Some(SocketAddr::from(([127, 0, 0, 1], 8470))) };
+    let any = section.has("tokens");
+    let tokens = tokens(&mut section, mistakes);
+    if section.discard("tls") {
+        section.mistake("tls", "is not yet supported: listen on a loopback address behind a TLS proxy", mistakes);
+    }
+    // Tokens that are there and wrong have their own mistakes.
+    let open = listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
+    if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
+        section.mistake("tokens", "at least one is needed, since api.listen is not a loopback address", mistakes);
+    }
+    section.finish(mistakes);
+    Some(Api { listen: listen?, tokens })
+}
+
+fn tokens(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Vec<Token> {
+    let roles = [("viewer", Role::Viewer), ("operator", Role::Operator), ("admin", Role::Admin)];
+    let mut names = HashMap::new();
+    let mut digests = HashMap::new();
+    let mut tokens = Vec::new();
+    for mut section in api.sections("tokens", mistakes) {
+        let name = section.required("name", mistakes, |section, mistakes| section.text("name", mistakes));
+        let role = section.required("role", mistakes, |section, mistakes| section.word("role", &roles, mistakes));
+        let sha256 = section.required("sha256", mistakes, |section, mistakes| section.take("sha256", mistakes, digest));
+        if let Some(earlier) = name.clone().and_then(|name| names.insert(name, section.path("name"))) {
+            section.mistake("name", format!("is the same as {earlier}"), mistakes);
+        }
+        if let Some(earlier) = sha256.and_then(|sha256| digests.insert(sha256, section.path("sha256"))) {
+            section.mistake("sha256", format!("is the same as {earlier}"), mistakes);
+        }
+        section.finish(mistakes);
+        if let (Some(name), Some(role), Some(sha256)) = (name, role, sha256) {
+            tokens.push(Token { name, role, sha256 });
+        }
+    }
+    tokens
+}
+
+/// Never quotes what came: somebody may have written the token itself.
+fn digest(value: &Value) -> Result<[u8; 32], String> {
+    let wanted = || "must be the 64 hexadecimal digits of the token's SHA-256".to_owned();
+    let text = raw::text(value).map_err(|_| wanted())?;
+    let digits = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<_>>>().ok_or_else(wanted)?;
+    let bytes: Vec<u8> =
+        digits.chunks(2).filter_map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).ok()).collect();
+    if digits.len() == 64 { bytes.try_into().map_err(|_| wanted()) } else { Err(wanted()) }
+}
+
+fn supervision(mut section: Section, mistakes: &mut Vec<Mistake>) -> Supervision {
+    let seconds = Duration::from_secs;
+    let supervision = Supervision {
+        backoff_min: section.duration("backoff_min", mistakes).unwrap_or(seconds(1)),
+        backoff_max: section.duration("backoff_max", mistakes).unwrap_or(seconds(60)),
+        intensity: section.number("intensity", (1, 1000), mistakes).unwrap_or(5),
+        period: section.duration("period", mistakes).unwrap_or(seconds(60)),
+        quarantine_retry: section.duration("quarantine_retry", mistakes).unwrap_or(seconds(300)),
+    };
+    if supervision.backoff_min > supervision.backoff_max {
+        section.mistake("backoff_min", "must not be longer than backoff_max", mistakes);
+    }
+    section.finish(mistakes);
+    supervision
+}

@@ -1,0 +1,308 @@
+//! The terminals and the rules for their sessions: `[policy]`, `[[terminals]]` and `[terminals.policy]`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::Value;
+
+use super::Mistake;
+use super::raw::{self, Section};
+use crate::id::TerminalId;
+use crate::journal::record::AtEnd;
+use crate::journal::record::DeadManAction;
+use crate::link::{Address, Settings, Timeouts};
+use crate::money::Amount;
+use crate::protocol::Family;
+use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
+use crate::terminal::settings::{Quirks, TerminalSettings};
+
+/// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
+const LADDER_ROOM: Duration = Duration::from_secs(3600);
+/// The terminal gives up on a TCP link that was silent for this long (PSP, Keep-alive).
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A policy on its way: everything has a default but the action of the dead-man timer.
+#[derive(Clone)]
+pub(super) struct Rules {
+    policy: Policy,
+    action: Option<DeadManAction>,
+}
+
+impl Rules {
+    /// Reads `[policy]`.
+    pub(super) fn base(section: Section, mistakes: &mut Vec<Mistake>) -> (Self, Option<Policy>) {
+        let needs_action = !section.has("terminal_timeout_action");
+        if needs_action {
+            let message = "is missing and has no default: when nobody has spoken to a terminal for terminal_timeout, it ends its \
+                           holds by itself; choose \"void\" (the customer gets the money back) or \"commit\" (all of it is taken)";
+            section.mistake("terminal_timeout_action", message, mistakes);
+        }
+        let rules = Self { policy: defaults(), action: None }.overlaid(section, mistakes);
+        let policy = rules.finished();
+        (rules, policy)
+    }
+
+    /// These rules, where the section says nothing else.
+    fn overlaid(&self, mut section: Section, mistakes: &mut Vec<Mistake>) -> Self {
+        let Self { policy: mut p, mut action } = self.clone();
+        let m = mistakes;
+        set(&mut p.terminal_timeout, section.duration("terminal_timeout", m));
+        let actions = [("void", DeadManAction::Void), ("commit", DeadManAction::Commit)];
+        action = section.word("terminal_timeout_action", &actions, m).or(action);
+        set(&mut p.plug_in_timeout, section.duration("plug_in_timeout", m));
+        set(&mut p.max_session, section.duration("max_session", m));
+        let ends = [("commit_last_known", AtEnd::CommitLastKnown), ("void", AtEnd::Void), ("alert", AtEnd::Alert)];
+        set(&mut p.on_max_session, section.word("on_max_session", &ends, m));
+        let orphans = [("void", OrphanPolicy::Void), ("report", OrphanPolicy::Report)];
+        set(&mut p.orphan_policy, section.word("orphan_policy", &orphans, m));
+        let taps = [("void_earlier", DuplicateTap::VoidEarlier), ("allow", DuplicateTap::Allow)];
+        set(&mut p.duplicate_tap, section.word("duplicate_tap", &taps, m));
+        set(&mut p.tap_to_stop, section.take("tap_to_stop", m, raw::truth));
+        let ways = [("auto", Some(Authorise::Auto)), ("ask", None)];
+        match section.word("authorise", &ways, m) {
+            Some(Some(authorise)) => p.authorise = authorise,
+            Some(None) => section.mistake("authorise", "\"ask\" is not yet supported", m),
+            None => {}
+        }
+        set(&mut p.max_hold, section.number("max_hold", (1, u32::MAX), m).map(Amount::from_minor));
+        set(&mut p.retry, section.take("retry", m, raw::durations));
+        set(&mut p.reconcile_every, section.duration("reconcile_every", m));
+        check(&p, &section, m);
+        section.finish(m);
+        Self { policy: p, action }
+    }
+
+    fn finished(&self) -> Option<Policy> {
+        self.action.map(|action| Policy { terminal_timeout_action: action, ..self.policy.clone() })
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn check(policy: &Policy, section: &Section, mistakes: &mut Vec<Mistake>) {
+    let timeout = policy.terminal_timeout;
+    if timeout.subsec_nanos() != 0 || timeout.as_secs() >= u64::from(u32::MAX) {
+        section.mistake("terminal_timeout", "must be whole seconds, and fewer than 4294967295 of them", mistakes);
+    }
+    if policy.max_session.checked_add(LADDER_ROOM).is_none_or(|least| timeout <= least) {
+        let message = "must be longer than max_session and one hour: otherwise the terminal acts while we still try";
+        section.mistake("terminal_timeout", message, mistakes);
+    }
+    if policy.plug_in_timeout > policy.max_session {
+        section.mistake("plug_in_timeout", "must not be longer than max_session", mistakes);
+    }
+}
+
+/// The documented defaults. The action is a placeholder that [`Rules::finished`] replaces.
+fn defaults() -> Policy {
+    let seconds = Duration::from_secs;
+    Policy {
+        terminal_timeout: seconds(24 * 3600),
+        terminal_timeout_action: DeadManAction::Void,
+        plug_in_timeout: seconds(300),
+        max_session: seconds(12 * 3600),
+        on_max_session: AtEnd::CommitLastKnown,
+        orphan_policy: OrphanPolicy::Void,
+        duplicate_tap: DuplicateTap::VoidEarlier,
+        tap_to_stop: true,
+        authorise: Authorise::Auto,
+        max_hold: Amount::from_minor(10_000),
+        retry: [1, 5, 30, 60, 60, 60, 60, 60, 3600].map(seconds).to_vec(),
+        reconcile_every: seconds(900),
+    }
+}
+
+/// Reads `[[terminals]]`. Names and links must be distinct.
+pub(super) fn read(
+    root: &mut Section,
+    rules: &Rules,
+    base: Option<&Policy>,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<TerminalSettings> {
+    let given = root.has("terminals");
+    let before = mistakes.len();
+    let sections = root.sections("terminals", mistakes);
+    if sections.is_empty() && (!given || mistakes.len() == before) {
+        root.mistake("terminals", "at least one is needed", mistakes);
+    }
+    let mut ids = HashMap::new();
+    let mut links = HashMap::new();
+    let mut terminals = Vec::new();
+    for section in sections {
+        let (id_path, link_path) = (section.path("id"), section.path("link"));
+        let (id, address, settings) = terminal(section, rules, base, mistakes);
+        if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
+            mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
+        }
+        if let Some(earlier) = address.and_then(|address| links.insert(place(&address), link_path.clone())) {
+            mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
+        }
+        terminals.extend(settings);
+    }
+    terminals
+}
+
+type Read = (Option<TerminalId>, Option<Address>, Option<TerminalSettings>);
+
+fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut Vec<Mistake>) -> Read {
+    let id = section.required("id", m, |section, m| {
+        section.take("id", m, |value| raw::text(value)?.parse::<TerminalId>().map_err(|error| error.to_string()))
+    });
+    let families = [("apollo", Family::Apollo), ("p6x", Family::P6x)];
+    let family = section.required("family", m, |section, m| section.word("family", &families, m));
+    let address = link(&mut section, family, m);
+    let is_tcp = !matches!(address, Some(Address::Serial { .. }));
+    let keepalive = keepalive(&mut section, is_tcp, m);
+    let connectors = section.number("connectors", (1, 63), m).unwrap_or(1);
+    let serial_number = section.text("serial_number", m);
+    let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
+    let quirks = quirks(section.section("quirks", m), m);
+    let policy = if section.has("policy") {
+        let own = rules.overlaid(section.section("policy", m), m);
+        let finished = own.finished();
+        (own.policy.max_hold, finished)
+    } else {
+        (rules.policy.max_hold, base.cloned())
+    };
+    let (max_hold, policy) = policy;
+    let preauth = section.number("preauth", (1, u32::MAX), m).map(Amount::from_minor);
+    if preauth.is_some_and(|preauth| preauth > max_hold) {
+        section.mistake("preauth", format!("must not be above max_hold, which is {max_hold}"), m);
+    }
+    if section.word("scan", &[("on_demand", false), ("always", true)], m) == Some(true) {
+        section.mistake("scan", "\"always\" is not yet supported", m);
+    }
+    section.finish(m);
+    let settings = || {
+        let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
+        let link = Settings { address, family, timeouts };
+        let connectors = u8::try_from(connectors).ok()?;
+        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy, quirks })
+    };
+    let settings = settings();
+    (id, address, settings)
+}
+
+fn keepalive(section: &mut Section, is_tcp: bool, m: &mut Vec<Mistake>) -> Option<Duration> {
+    if !section.has("keepalive") {
+        return is_tcp.then_some(Duration::from_secs(15));
+    }
+    let keepalive = section.duration("keepalive", m);
+    if !is_tcp {
+        section.mistake("keepalive", "is for TCP links only", m);
+    } else if keepalive.is_some_and(|keepalive| keepalive >= SILENCE_LIMIT) {
+        section.mistake("keepalive", "must be below 20s, after which the terminal gives the link up", m);
+    }
+    keepalive
+}
+
+fn link(terminal: &mut Section, family: Option<Family>, m: &mut Vec<Mistake>) -> Option<Address> {
+    let kinds = "needs exactly one of tcp = \"host:port\" and serial = \"/dev/…\"";
+    if !terminal.has("link") {
+        terminal.mistake("link", format!("is missing: {kinds}"), m);
+        return None;
+    }
+    let before = m.len();
+    let mut section = terminal.section("link", m);
+    if m.len() > before {
+        return None;
+    }
+    let (has_tcp, has_serial, has_tls) = (section.has("tcp"), section.has("serial"), section.has("tls"));
+    let tcp = section.take("tcp", m, host_and_port);
+    let serial = section.text("serial", m);
+    let has_baud = section.has("baud");
+    let baud = section.number("baud", (1200, 921_600), m);
+    if section.discard("tls") {
+        section.discard("ca");
+        section.discard("server_name");
+        section.mistake("tls", "is not yet supported: use tcp on a private network", m);
+    }
+    let path = terminal.path("link");
+    let mut wrong = |message: &str| m.push(Mistake { path: path.clone(), message: message.to_owned() });
+    if usize::from(has_tcp) + usize::from(has_serial) + usize::from(has_tls) != 1 {
+        wrong(kinds);
+    }
+    if has_tcp && family == Some(Family::P6x) {
+        wrong("a P6X is reached by serial only");
+    }
+    if has_baud && !has_serial {
+        wrong("baud is for serial links only");
+    }
+    section.finish(m);
+    match (tcp, serial) {
+        (Some(address), None) => Some(Address::Tcp(address)),
+        (None, Some(path)) => Some(Address::Serial { path, baud: baud.unwrap_or(57_600) }),
+        _ => None,
+    }
+}
+
+/// `host:port`; an address that is not private is refused, a name cannot be judged here.
+fn host_and_port(value: &Value) -> Result<String, String> {
+    let wanted = || raw::wrong("\"host:port\"", value);
+    let text = raw::text(value)?;
+    let (host, port) = text.rsplit_once(':').ok_or_else(wanted)?;
+    let port = port.parse::<u16>().map_err(|_| wanted())?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let legal = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    let address = bare.unwrap_or(host).parse::<IpAddr>().ok();
+    let well_formed = if bare.is_some() { matches!(address, Some(IpAddr::V6(_))) } else { legal(host) };
+    if port == 0 || !well_formed {
+        return Err(wanted());
+    }
+    match address {
+        Some(address) if !is_private(address) => {
+            Err(format!("{address} is not a private address, and plain TCP would carry card data over a public network"))
+        }
+        _ => Ok(text),
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// What makes two links the same: the baud rate and the case of a host name do not matter.
+fn place(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_ascii_lowercase(),
+        Address::Serial { path, .. } => path.clone(),
+    }
+}
+
+fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeouts {
+    let (command, authorise) = match family {
+        Family::Apollo => (5, 210),
+        Family::P6x => (10, 30),
+    };
+    let mut take = |key, seconds| section.duration(key, m).unwrap_or(Duration::from_secs(seconds));
+    let timeouts = Timeouts {
+        command: take("command", command),
+        commit: take("commit", 60),
+        authorise: take("authorise", authorise),
+        card: take("card", 60),
+    };
+    section.finish(m);
+    timeouts
+}
+
+fn quirks(mut section: Section, m: &mut Vec<Mistake>) -> Quirks {
+    let mut code = |key, default| section.number(key, (0, 255), m).and_then(|code| u8::try_from(code).ok()).unwrap_or(default);
+    let documented = Quirks::default();
+    let quirks = Quirks {
+        read_card: code("read_card", documented.read_card),
+        select_language: code("select_language", documented.select_language),
+    };
+    if quirks.read_card == quirks.select_language {
+        section.mistake("read_card", "must differ from select_language", m);
+    }
+    section.finish(m);
+    quirks
+}

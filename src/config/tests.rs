@@ -1,0 +1,245 @@
+use std::time::Duration;
+
+use super::{Config, Environment, Role, parse};
+use crate::journal::record::DeadManAction;
+use crate::link::{Address, Timeouts};
+
+const GOOD: &str = r#"
+[site]
+id = "depot"
+currency = "EUR"
+[api]
+listen = "127.0.0.1:8470"
+[policy]
+terminal_timeout_action = "void"
+[supervision]
+intensity = 5
+[[terminals]]
+id = "bay-01"
+family = "apollo"
+link = { tcp = "10.1.0.11:3201" }
+[[terminals]]
+id = "bay-02"
+family = "p6x"
+link = { serial = "/dev/ttyS0" }
+"#;
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+fn env(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn good(text: &str, pairs: &[(&str, &str)]) -> Config {
+    parse(text, &env(pairs)).unwrap()
+}
+
+/// The paths of what is wrong, sorted.
+fn paths(text: &str, pairs: &[(&str, &str)]) -> Vec<String> {
+    let mut paths: Vec<String> = match parse(text, &env(pairs)) {
+        Ok(_) => Vec::new(),
+        Err(mistakes) => mistakes.0.into_iter().map(|mistake| mistake.path).collect(),
+    };
+    paths.sort();
+    paths
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = good(GOOD, &[]);
+    let (apollo, p6x) = (&config.terminals[0], &config.terminals[1]);
+    let seconds = Duration::from_secs;
+    let times = |command, authorise| Timeouts {
+        command: seconds(command),
+        commit: seconds(60),
+        authorise: seconds(authorise),
+        card: seconds(60),
+    };
+    assert_eq!(apollo.link.timeouts, times(5, 210));
+    assert_eq!(p6x.link.timeouts, times(10, 30));
+    assert_eq!((apollo.keepalive, p6x.keepalive), (Some(seconds(15)), None));
+    assert_eq!(p6x.link.address, Address::Serial { path: "/dev/ttyS0".to_owned(), baud: 57_600 });
+    assert_eq!((apollo.quirks.read_card, apollo.quirks.select_language), (0x41, 0x40));
+    assert_eq!(apollo.policy.max_session, seconds(43_200));
+    assert_eq!(apollo.policy.retry.iter().map(Duration::as_secs).collect::<Vec<_>>(), [1, 5, 30, 60, 60, 60, 60, 60, 3600]);
+    assert_eq!(apollo.policy.terminal_timeout_action, DeadManAction::Void);
+    assert_eq!((config.log_filter.as_str(), config.journal_path.to_str()), ("info", Some("journal.db")));
+    assert!(Role::Viewer < Role::Operator && Role::Operator < Role::Admin);
+}
+
+#[test]
+fn six_mistakes_are_said_at_once() {
+    let text = r#"
+[site]
+id = "depot"
+currency = "euro"
+colour = "red"
+[policy]
+max_hold = "much"
+[[terminals]]
+id = "Bay 1"
+family = "apollo"
+link = { tcp = "8.8.8.8:3201" }
+"#;
+    let wanted = [
+        "policy.max_hold",
+        "policy.terminal_timeout_action",
+        "site.colour",
+        "site.currency",
+        "terminals[0].id",
+        "terminals[0].link.tcp",
+    ];
+    assert_eq!(paths(text, &[]), wanted);
+}
+
+#[test]
+fn every_rule_has_its_case() {
+    // What to replace in the good file, by what, and the one path that is wrong then.
+    let cases = [
+        ("id = \"depot\"", "id = \"\"", "site.id"),
+        ("id = \"bay-02\"", "id = \"bay-01\"", "terminals[1].id"),
+        ("family = \"p6x\"", "family = \"p7\"", "terminals[1].family"),
+        ("serial = \"/dev/ttyS0\"", "serial = \"\"", "terminals[1].link.serial"),
+        ("serial = \"/dev/ttyS0\"", "tcp = \"10.1.0.12:1\"", "terminals[1].link"),
+        ("serial = \"/dev/ttyS0\"", "serial = \"/dev/ttyS0\", baud = 1", "terminals[1].link.baud"),
+        (
+            "family = \"p6x\"\nlink = { serial = \"/dev/ttyS0\" }",
+            "family = \"apollo\"\nlink = { tcp = \"10.1.0.11:3201\" }",
+            "terminals[1].link",
+        ),
+        ("tcp = \"10.1.0.11:3201\"", "tcp = \"10.1.0.11\"", "terminals[0].link.tcp"),
+        ("tcp = \"10.1.0.11:3201\"", "tcp = \"[2001:db8::1]:3201\"", "terminals[0].link.tcp"),
+        ("tcp = \"10.1.0.11:3201\"", "tls = \"a:1\", ca = \"x\", server_name = \"y\"", "terminals[0].link.tls"),
+        ("link = { tcp = \"10.1.0.11:3201\" }", "link = 7", "terminals[0].link"),
+        ("family = \"p6x\"", "family = \"p6x\"\nkeepalive = \"15s\"", "terminals[1].keepalive"),
+        ("family = \"apollo\"", "family = \"apollo\"\nkeepalive = \"20s\"", "terminals[0].keepalive"),
+        ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 64", "terminals[0].connectors"),
+        ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 0", "terminals[0].connectors"),
+        ("family = \"apollo\"", "family = \"apollo\"\npreauth = 10001", "terminals[0].preauth"),
+        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\"", "terminals[0].scan"),
+        ("family = \"apollo\"", "family = \"apollo\"\ntimeouts = { card = \"0s\" }", "terminals[0].timeouts.card"),
+        ("family = \"apollo\"", "family = \"apollo\"\nquirks = { read_card = 256 }", "terminals[0].quirks.read_card"),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\npolicy = { max_session = \"23h\" }",
+            "terminals[0].policy.terminal_timeout",
+        ),
+        ("_action = \"void\"", "_action = \"keep\"", "policy.terminal_timeout_action"),
+        ("_action = \"void\"", "_action = \"void\"\nterminal_timeout = \"13h\"", "policy.terminal_timeout"),
+        ("_action = \"void\"", "_action = \"void\"\nterminal_timeout = \"86400s 5ms\"", "policy.terminal_timeout"),
+        ("_action = \"void\"", "_action = \"void\"\nterminal_timeout = \"4294967295s\"", "policy.terminal_timeout"),
+        ("_action = \"void\"", "_action = \"void\"\nplug_in_timeout = \"13h\"", "policy.plug_in_timeout"),
+        ("_action = \"void\"", "_action = \"void\"\nretry = []", "policy.retry"),
+        ("_action = \"void\"", "_action = \"void\"\nretry = [\"1s\", 5]", "policy.retry"),
+        ("_action = \"void\"", "_action = \"void\"\nmax_hold = 0", "policy.max_hold"),
+        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"ask\"", "policy.authorise"),
+        ("_action = \"void\"", "_action = \"void\"\ntap_to_stop = \"yes\"", "policy.tap_to_stop"),
+        ("intensity = 5", "intensity = 0", "supervision.intensity"),
+        ("intensity = 5", "backoff_min = \"61s\"", "supervision.backoff_min"),
+        ("\"127.0.0.1:8470\"", "\"here\"", "api.listen"),
+        ("\"127.0.0.1:8470\"", "\"0.0.0.0:8470\"", "api.tokens"),
+        ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }", "api.tls"),
+        ("[policy]", "[log]\nfilter = \"a=b=c\"\n[policy]", "log.filter"),
+        ("[policy]", "[extra]\n[policy]", "extra"),
+    ];
+    assert_eq!(paths(GOOD, &[]), Vec::<String>::new());
+    for (from, to, path) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        assert_eq!(paths(&GOOD.replacen(from, to, 1), &[]), [path], "{to}");
+    }
+    let (none, _) = GOOD.split_once("[[terminals]]").unwrap();
+    assert_eq!(paths(none, &[]), ["terminals"]);
+}
+
+#[test]
+fn private_addresses_and_names_are_good() {
+    for host in [
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.0.1",
+        "[::1]",
+        "[fd00::1]",
+        "[fe80::1]",
+        "bay-01.example",
+    ] {
+        assert_eq!(paths(&GOOD.replace("10.1.0.11", host), &[]), Vec::<String>::new(), "{host}");
+    }
+}
+
+#[test]
+fn the_environment_overrides() {
+    let config = good(
+        GOOD,
+        &[
+            ("QUITTANCE__SITE__ID", "other"),
+            ("QUITTANCE__POLICY__MAX_HOLD", "700"),
+            ("QUITTANCE__POLICY__TAP_TO_STOP", "false"),
+            ("QUITTANCE__POLICY__RETRY", "2s, 3s"),
+            ("QUITTANCE__SUPERVISION__PERIOD", "90s"),
+            ("QUITTANCE__TERMINALS__0__ID", "gate"),
+            ("QUITTANCE_URL", "http://localhost"),
+        ],
+    );
+    let policy = &config.terminals[0].policy;
+    assert_eq!((config.site.id.as_str(), policy.max_hold.minor(), policy.tap_to_stop), ("other", 700, false));
+    assert_eq!(policy.retry, [Duration::from_secs(2), Duration::from_secs(3)]);
+    assert_eq!(config.supervision.period, Duration::from_secs(90));
+    assert_eq!(config.terminals[0].id.as_str(), "gate");
+}
+
+#[test]
+fn an_unknown_variable_is_named() {
+    let names = [
+        "QUITTANCE__COLOUR",
+        "QUITTANCE__SITE__COLOUR",
+        "QUITTANCE__SITE__ID__X",
+        "QUITTANCE__TERMINALS__9__ID",
+        "QUITTANCE__X__Y",
+    ];
+    for name in names {
+        assert_eq!(paths(GOOD, &[(name, "red")]), [name]);
+    }
+    let mistakes = parse(GOOD, &env(&[("QUITTANCE__POLICY__MAX_HOLD", "much")])).unwrap_err();
+    assert_eq!(mistakes.0[0].path, "policy.max_hold");
+    assert!(mistakes.0[0].message.ends_with("(from QUITTANCE__POLICY__MAX_HOLD)"));
+}
+
+#[test]
+fn tokens_are_checked_and_never_shown() {
+    let with = |tokens: &str| GOOD.replace("\"127.0.0.1:8470\"", &format!("\"0.0.0.0:8470\"\ntokens = [{tokens}]"));
+    let token = |name: &str, sha256: &str| format!("{{ name = \"{name}\", role = \"admin\", sha256 = \"{sha256}\" }}");
+    let config = good(&with(&token("a", DIGEST)), &[]);
+    assert_eq!(config.api.tokens[0].sha256[..3], [0x9f, 0x86, 0xd0]);
+    let shown = format!("{config:?}");
+    assert!(shown.contains("Admin") && !shown.contains("9f86") && !shown.contains("159, 134"));
+
+    let twice = with(&format!("{}, {}", token("a", DIGEST), token("a", DIGEST)));
+    assert_eq!(paths(&twice, &[]), ["api.tokens[1].name", "api.tokens[1].sha256"]);
+    let bad = parse(&with(&token("a", "plain-secret")), &env(&[])).unwrap_err();
+    assert_eq!(bad.0[0].path, "api.tokens[0].sha256");
+    assert_eq!(bad.0.len(), 1);
+    assert!(!bad.to_string().contains("plain-secret"));
+}
+
+#[test]
+fn a_syntax_error_is_one_line_without_the_quoted_text() {
+    let mistakes = parse("[site]\nid = \"plain-secret\" oops\n", &env(&[])).unwrap_err();
+    let said = mistakes.to_string();
+    assert!(said.starts_with("is not TOML: ") && said.contains("line 2"), "{said}");
+    assert!(!said.contains('\n') && !said.contains("plain-secret"), "{said}");
+}
+
+#[test]
+fn what_will_come_later_says_so() {
+    let cases = [
+        ("tcp = \"10.1.0.11:3201\"", "tls = \"a:1\""),
+        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\""),
+        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"ask\""),
+        ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }"),
+    ];
+    for (from, to) in cases {
+        let mistakes = parse(&GOOD.replacen(from, to, 1), &env(&[])).unwrap_err();
+        assert!(mistakes.to_string().contains("not yet supported"), "{mistakes}");
+    }
+}

@@ -1,0 +1,246 @@
+//! The supervisor: says when a lost link may be opened again, builds crashed terminals anew from the journal, and brings the
+//! fleet down in order. It never waits for a terminal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::id::TerminalId;
+use crate::journal::{Entry, Fact};
+use crate::session::Session;
+use crate::terminal::TerminalActor;
+use crate::terminal::actor::{FromTerminal, OpenLink, Quarantined, Surroundings};
+use crate::terminal::requests::{EndNow, GoDown};
+use crate::terminal::settings::TerminalSettings;
+
+use super::Filter;
+use super::Inner;
+use super::restart::{History, Reason, Verdict};
+use super::supervision::Supervision;
+
+/// So many messages may wait: a terminal says something when its link is lost or set up, and a depot has some hundred terminals.
+const MAILBOX: usize = 4096;
+
+/// How many of a crashed terminal's newest sessions are read again, beside those that the board knows as open.
+const NEWEST: usize = 64;
+
+/// The fleet goes down; answered when every terminal has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct GoDownAll {
+    pub(super) within: Duration,
+    pub(super) done: oneshot::Sender<()>,
+}
+
+/// A terminal, as the supervisor sees it.
+struct Member {
+    settings: TerminalSettings,
+    arbiter: ArbiterHandle,
+    history: History,
+    actor: Option<Addr<TerminalActor>>,
+}
+
+/// See the module.
+pub(super) struct FleetActor {
+    inner: Arc<Inner>,
+    supervision: Supervision,
+    members: BTreeMap<TerminalId, Member>,
+    restored: BTreeMap<TerminalId, (Vec<Session>, bool)>,
+    going_down: Option<oneshot::Sender<()>>,
+}
+
+impl FleetActor {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        supervision: Supervision,
+        terminals: Vec<(TerminalSettings, ArbiterHandle)>,
+        restored: BTreeMap<TerminalId, (Vec<Session>, bool)>,
+    ) -> Self {
+        let member = |(settings, arbiter): (TerminalSettings, ArbiterHandle)| {
+            let history = History::new(supervision.clone());
+            (settings.id.clone(), Member { settings, arbiter, history, actor: None })
+        };
+        let members = terminals.into_iter().map(member).collect();
+        Self { inner, supervision, members, restored, going_down: None }
+    }
+
+    fn build(&mut self, ctx: &mut Context<Self>, terminal: &TerminalId, sessions: Vec<Session>, draining: bool) {
+        let Some(member) = self.members.get_mut(terminal) else { return };
+        let around = Surroundings {
+            journal: Arc::clone(&self.inner.journal),
+            clock: self.inner.clock,
+            observer: self.inner.observer(),
+            currency: self.inner.currency,
+            fleet: ctx.address().recipient(),
+        };
+        let settings = member.settings.clone();
+        let actor =
+            TerminalActor::start_in_arbiter(&member.arbiter, move |_| TerminalActor::new(settings, around, sessions, draining));
+        member.actor = Some(actor.clone());
+        self.inner.roster.insert(terminal.clone(), actor);
+    }
+
+    fn open_link(&self, terminal: &TerminalId, quarantined: bool) {
+        let actor = self.members.get(terminal).and_then(|member| member.actor.as_ref());
+        if actor.is_some_and(|actor| actor.try_send(OpenLink { quarantined }).is_err()) {
+            warn!(%terminal, "the terminal's actor does not listen; it is rebuilt when it says that it is gone");
+        }
+    }
+
+    /// After how long, and whether that is quarantine.
+    fn judge(&mut self, terminal: &TerminalId, reason: &'static str) -> Option<(Duration, bool)> {
+        let member = self.members.get_mut(terminal)?;
+        if let Some(metrics) = self.inner.metrics.terminal(terminal) {
+            metrics.link_restart(reason);
+        }
+        Some(match member.history.failed(&why(reason), self.inner.clock.now(), rand::random()) {
+            Verdict::Again { after } => (after, false),
+            Verdict::Quarantine { after } => {
+                error!(%terminal, reason, "failed too often: quarantined, and tried slowly from now on");
+                (after, true)
+            }
+        })
+    }
+
+    fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, reason: &'static str) {
+        let Some((after, quarantined)) = self.judge(&terminal, reason) else { return };
+        if self.going_down.is_some() {
+            return;
+        }
+        info!(%terminal, reason, quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
+        let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
+        if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {
+            warn!(%terminal, "the terminal's actor does not listen");
+        }
+        ctx.run_later(after, move |this, _| this.open_link(&terminal, quarantined));
+    }
+
+    fn gone(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, crashed: bool) {
+        self.inner.roster.remove(&terminal);
+        if let Some(member) = self.members.get_mut(&terminal) {
+            member.actor = None;
+        }
+        if self.going_down.is_some() {
+            return self.all_gone();
+        }
+        if !crashed {
+            return;
+        }
+        error!(%terminal, "the terminal's actor crashed; it is rebuilt from the journal");
+        let Some((after, quarantined)) = self.judge(&terminal, "panic") else { return };
+        ctx.run_later(after, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
+    }
+
+    /// Reads the terminal's sessions again and starts another actor.
+    fn rebuild(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, quarantined: bool) {
+        let inner = Arc::clone(&self.inner);
+        let of = terminal.clone();
+        let read = async move {
+            // An append that was under way when the actor crashed is answered before this one: after it nothing is missing.
+            let entry = Entry { at: inner.clock.now(), terminal: Some(of.clone()), session: None, fact: Fact::Rebuilt };
+            inner.journal.append(vec![entry]).await?;
+            let all = Filter { terminal: Some(of.clone()), limit: usize::MAX, ..Filter::default() };
+            let (known, _) = inner.board.sessions(&all);
+            let mut names: Vec<_> = known.iter().filter(|session| !session.ended()).map(|session| session.id).collect();
+            names.extend(inner.journal.sessions(Some(of), None, NEWEST).await?);
+            names.sort_unstable();
+            names.dedup();
+            let mut sessions = Vec::new();
+            for name in names {
+                match super::replay(&inner.journal.session(name).await?) {
+                    Ok(Some(session)) if !session.ended() => sessions.push(session),
+                    Ok(_) => {}
+                    Err(unsound) => {
+                        error!(session = %name, error = %unsound, "a session's records do not follow from each other")
+                    }
+                }
+            }
+            Ok::<_, crate::journal::JournalError>(sessions)
+        };
+        ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
+            Ok(sessions) => {
+                let draining = this.inner.board.terminal(&terminal).is_some_and(|view| view.draining);
+                this.build(ctx, &terminal, sessions, draining);
+                this.open_link(&terminal, quarantined);
+            }
+            Err(error) => {
+                warn!(%terminal, %error, "the terminal cannot be rebuilt yet");
+                let again = this.supervision.backoff_max;
+                ctx.run_later(again, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
+            }
+        }));
+    }
+
+    fn all_gone(&mut self) {
+        let all_gone = self.members.values().all(|member| member.actor.is_none());
+        if let Some(done) = self.going_down.take_if(|_| all_gone) {
+            // Whoever waited may have given up.
+            let _ = done.send(());
+        }
+    }
+
+    fn tell_all<M>(&self, message: M)
+    where
+        M: Message<Result = ()> + Copy + Send + 'static,
+        TerminalActor: Handler<M>,
+    {
+        for (terminal, member) in &self.members {
+            if member.actor.as_ref().is_some_and(|actor| actor.try_send(message).is_err()) {
+                warn!(%terminal, "the terminal's actor does not listen");
+            }
+        }
+    }
+}
+
+/// The terminal's word for the end of its link, as the history judges it.
+fn why(reason: &'static str) -> Reason {
+    match reason {
+        "panic" => Reason::Panic,
+        "identity" => Reason::Identity,
+        reason => Reason::Useless(reason),
+    }
+}
+
+impl Actor for FleetActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        for terminal in self.members.keys().cloned().collect::<Vec<_>>() {
+            let (sessions, draining) = self.restored.remove(&terminal).unwrap_or_default();
+            self.build(ctx, &terminal, sessions, draining);
+            self.open_link(&terminal, false);
+        }
+    }
+}
+
+impl Handler<FromTerminal> for FleetActor {
+    type Result = ();
+
+    fn handle(&mut self, message: FromTerminal, ctx: &mut Self::Context) {
+        match message {
+            FromTerminal::LinkLost { terminal, reason } => self.link_lost(ctx, terminal, reason),
+            FromTerminal::Settled(terminal) => {
+                if let Some(member) = self.members.get_mut(&terminal) {
+                    member.history.settled(self.inner.clock.now());
+                }
+            }
+            FromTerminal::Gone(terminal, reason) => self.gone(ctx, terminal, reason.is_none()),
+        }
+    }
+}
+
+impl Handler<GoDownAll> for FleetActor {
+    type Result = ();
+
+    fn handle(&mut self, order: GoDownAll, ctx: &mut Self::Context) {
+        self.going_down = Some(order.done);
+        self.tell_all(GoDown);
+        ctx.run_later(order.within, |this, _| this.tell_all(EndNow));
+        self.all_gone();
+    }
+}

@@ -1,0 +1,402 @@
+//! All terminals: the way in for whoever wants something of them, and the supervisor that keeps them running.
+//!
+//! * [`Fleet`]: what the API calls. Reads come from the [`board`], wishes go to the terminals' actors.
+//! * [`restart`]: after how long a lost link is opened again, and when a terminal is quarantined. Pure.
+//! * `actor`: the supervisor. `watch`: reads along, and keeps board and metrics.
+
+mod actor;
+pub mod board;
+pub mod restart;
+pub mod supervision;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use dashmap::DashMap;
+use tokio::sync::{Mutex, oneshot};
+use tracing::{error, warn};
+
+use crate::id::{Connector, SessionId, TerminalId};
+use crate::journal::record::Idempotency;
+use crate::journal::{Health, Journal, JournalError, Record};
+use crate::metrics::Metrics;
+use crate::money::{Amount, Currency};
+use crate::session::ledger::{Ledger, Unsound};
+use crate::session::machine::{Input, Machine, Rules};
+use crate::session::{Command, Refusal, Session, disposal};
+use crate::terminal::actor::Observer;
+use crate::terminal::requests::{Drain, Instruct, Open, Reconcile};
+use crate::terminal::view::{LinkState, View};
+use crate::terminal::{TerminalActor, TerminalSettings};
+use crate::time::{Clock, Timestamp};
+
+use actor::{FleetActor, GoDownAll};
+use board::{Board, Claim};
+use supervision::Supervision;
+use watch::Watch;
+
+/// What a fleet is made of.
+pub struct Settings {
+    /// Its terminals.
+    pub terminals: Vec<TerminalSettings>,
+    /// How failures are met.
+    pub supervision: Supervision,
+    /// The site's currency.
+    pub currency: Currency,
+    /// Where the terminals' actors run; they are dealt out in turn.
+    pub arbiters: Vec<ArbiterHandle>,
+    /// What in the journal cannot follow from what stands before it, if anything: then no cards are taken.
+    pub unsound: Option<String>,
+}
+
+/// The way into the fleet; copies are the same fleet.
+#[derive(Clone)]
+pub struct Fleet {
+    inner: Arc<Inner>,
+    supervisor: Addr<FleetActor>,
+}
+
+/// What all copies of a fleet share.
+struct Inner {
+    journal: Arc<dyn Journal>,
+    clock: Clock,
+    board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    watch: Arc<Watch>,
+    currency: Currency,
+    unsound: Option<String>,
+    roster: DashMap<TerminalId, Addr<TerminalActor>>,
+    settings: BTreeMap<TerminalId, TerminalSettings>,
+    /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
+    keys: Vec<Mutex<()>>,
+}
+
+/// A wish for a card flow.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Where.
+    pub terminal: TerminalId,
+    /// How much to hold.
+    pub amount: Amount,
+    /// Which plug; the first free one if not said.
+    pub connector: Option<Connector>,
+    /// The caller's own text.
+    pub caller_reference: Option<String>,
+    /// How to know a repetition.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Which sessions to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only those that are undisposed.
+    pub undisposed: bool,
+    /// Only those of this terminal.
+    pub terminal: Option<TerminalId>,
+    /// Only those in this state, by its name.
+    pub state: Option<String>,
+    /// Only those opened before this one.
+    pub before: Option<SessionId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Filter {
+    fn takes(&self, session: &Session) -> bool {
+        (!self.undisposed || session.undisposed())
+            && self.terminal.as_ref().is_none_or(|terminal| *terminal == session.terminal)
+            && self.state.as_ref().is_none_or(|state| state == session.state_name())
+            && self.before.is_none_or(|before| session.id < before)
+    }
+}
+
+/// How many locks the keys share: more than the API has workers and waiting requests.
+const KEY_LOCKS: usize = 64;
+
+/// So many sessions are looked at for one page at most; the cursor goes on from there.
+const SCAN_LIMIT: usize = 10_000;
+
+/// How many names are asked of the journal at once.
+const SCAN_STEP: usize = 500;
+
+impl Inner {
+    fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.watch) as Arc<dyn Observer>
+    }
+}
+
+/// A session from all of its records; none when there are none.
+fn replay(records: &[Record]) -> Result<Option<Session>, Unsound> {
+    Ok(Ledger::replay(records)?.into_sessions().next())
+}
+
+fn unreadable(error: JournalError) -> Refusal {
+    Refusal::JournalUnavailable(error.to_string())
+}
+
+impl Fleet {
+    /// Starts every terminal with what the journal knows of it.
+    pub fn start(settings: Settings, journal: Arc<dyn Journal>, clock: Clock, metrics: Arc<Metrics>, ledger: Ledger) -> Self {
+        let board = Arc::new(Board::default());
+        let names: Vec<TerminalId> = settings.terminals.iter().map(|terminal| terminal.id.clone()).collect();
+        let watch = Arc::new(Watch::new(Arc::clone(&board), Arc::clone(&metrics), &names, &ledger));
+        let mut restored: BTreeMap<TerminalId, (Vec<Session>, bool)> =
+            names.iter().map(|name| (name.clone(), (Vec::new(), ledger.draining(name)))).collect();
+        for session in ledger.into_sessions() {
+            board.publish_session(&session);
+            if session.ended() {
+                continue;
+            }
+            match restored.get_mut(&session.terminal) {
+                Some((sessions, _)) => sessions.push(session),
+                None => error!(terminal = %session.terminal, session = %session.id, state = session.state_name(),
+                    "the journal holds an open session of a terminal that is not configured: nobody can dispose of it"),
+            }
+        }
+        let inner = Arc::new(Inner {
+            journal,
+            clock,
+            board,
+            metrics,
+            watch,
+            currency: settings.currency,
+            unsound: settings.unsound,
+            roster: DashMap::new(),
+            settings: settings.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.clone())).collect(),
+            keys: (0..KEY_LOCKS).map(|_| Mutex::new(())).collect(),
+        });
+        let here = Arbiter::current();
+        let arbiters = if settings.arbiters.is_empty() { vec![here] } else { settings.arbiters };
+        let dealt = settings.terminals.into_iter().zip(arbiters.iter().cycle().cloned()).collect();
+        let supervisor = FleetActor::new(Arc::clone(&inner), settings.supervision, dealt, restored).start();
+        Self { inner, supervisor }
+    }
+
+    fn actor(&self, terminal: &TerminalId) -> Result<Addr<TerminalActor>, Refusal> {
+        if let Some(actor) = self.inner.roster.get(terminal) {
+            return Ok(actor.value().clone());
+        }
+        if self.inner.settings.contains_key(terminal) {
+            return Err(rebuilding(terminal));
+        }
+        Err(Refusal::TerminalUnknown(terminal.to_string()))
+    }
+
+    fn configured(&self, terminal: &str) -> Result<TerminalId, Refusal> {
+        let unknown = || Refusal::TerminalUnknown(terminal.to_owned());
+        let id: TerminalId = terminal.parse().map_err(|_| unknown())?;
+        if self.inner.settings.contains_key(&id) { Ok(id) } else { Err(unknown()) }
+    }
+
+    async fn ask<M, T>(&self, terminal: &TerminalId, message: M) -> Result<T, Refusal>
+    where
+        M: Message<Result = Result<T, Refusal>> + Send + 'static,
+        T: Send + 'static,
+        TerminalActor: Handler<M>,
+    {
+        self.actor(terminal)?.send(message).await.unwrap_or_else(|_| Err(rebuilding(terminal)))
+    }
+
+    /// Opens a card flow; answers when the session is durable. The flag says whether it is new (`false`: a repeated request).
+    pub async fn open(&self, wanted: Wanted) -> Result<(Session, bool), Refusal> {
+        if let Some(why) = &self.inner.unsound {
+            return Err(Refusal::JournalUnavailable(why.clone()));
+        }
+        let lock = wanted.idempotency.as_ref().and_then(|idempotency| {
+            let mut hasher = DefaultHasher::new();
+            idempotency.key.hash(&mut hasher);
+            let slot = usize::try_from(hasher.finish() % KEY_LOCKS as u64).unwrap_or(0);
+            self.inner.keys.get(slot)
+        });
+        let _guard = match lock {
+            Some(lock) => Some(lock.lock().await),
+            None => None,
+        };
+        let session = SessionId::new(self.inner.clock.now(), rand::random());
+        let Wanted { terminal, amount, connector, caller_reference, idempotency } = wanted;
+        if let Some(request) = &idempotency {
+            match self.inner.board.claim(&request.key, &request.digest, session) {
+                Claim::New => {}
+                Claim::Same(earlier) => return Ok((self.session(earlier).await?, false)),
+                Claim::Mismatch => return Err(Refusal::IdempotencyMismatch),
+            }
+        }
+        let key = idempotency.as_ref().map(|request| request.key.clone());
+        match self.ask(&terminal, Open { session, amount, connector, caller_reference, idempotency }).await {
+            Ok(session) => Ok((session, true)),
+            Err(refusal) => {
+                if let Some(key) = key {
+                    self.inner.board.release(&key, session);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Does something to a session; answers when that is durable.
+    pub async fn command(&self, session: SessionId, command: Command) -> Result<Session, Refusal> {
+        let known = self.session(session).await?;
+        if known.ended() {
+            return self.command_ended(known, command);
+        }
+        let terminal = known.terminal;
+        match self.ask(&terminal, Instruct { session, command: command.clone() }).await {
+            // It may have ended between our look and theirs, or its terminal is not configured any more.
+            Err(Refusal::SessionUnknown(_)) => {
+                let known = self.session(session).await?;
+                if known.ended() { self.command_ended(known, command) } else { Err(rebuilding(&terminal)) }
+            }
+            answer => answer,
+        }
+    }
+
+    /// A session that has ended changes no more; but whoever repeats a request gets the same answer.
+    fn command_ended(&self, session: Session, command: Command) -> Result<Session, Refusal> {
+        let Some(settings) = self.inner.settings.get(&session.terminal) else {
+            return Err(Refusal::TerminalUnknown(session.terminal.to_string()));
+        };
+        let rules = Rules {
+            policy: settings.policy.clone(),
+            family: settings.family,
+            authorise_timeout: settings.link.timeouts.authorise,
+        };
+        Machine::new(session.clone(), rules).on(Input::Command(command), self.inner.clock.now()).map(|_| session)
+    }
+
+    /// The session as it is now.
+    pub async fn session(&self, session: SessionId) -> Result<Session, Refusal> {
+        if let Some(session) = self.inner.board.session(session) {
+            return Ok(session);
+        }
+        let records = self.inner.journal.session(session).await.map_err(unreadable)?;
+        let found = replay(&records).map_err(|unsound| Refusal::JournalUnavailable(unsound.to_string()))?;
+        found.ok_or_else(|| Refusal::SessionUnknown(session.to_string()))
+    }
+
+    /// The session as soon as `enough` says so, or as it is when `limit` is over.
+    pub async fn wait(
+        &self,
+        session: SessionId,
+        limit: Duration,
+        enough: impl Fn(&Session) -> bool + Send,
+    ) -> Result<Session, Refusal> {
+        match self.inner.board.wait(session, enough, limit).await {
+            Some(session) => Ok(session),
+            None => self.session(session).await,
+        }
+    }
+
+    /// Sessions, newest first, and where to go on.
+    pub async fn sessions(&self, filter: Filter) -> Result<(Vec<Session>, Option<SessionId>), Refusal> {
+        if filter.undisposed {
+            return Ok(self.inner.board.sessions(&filter));
+        }
+        let mut found = Vec::new();
+        let mut before = filter.before;
+        let mut seen = 0_usize;
+        loop {
+            let names = self.inner.journal.sessions(filter.terminal.clone(), before, SCAN_STEP).await.map_err(unreadable)?;
+            let last_page = names.len() < SCAN_STEP;
+            for name in names {
+                if found.len() >= filter.limit || seen >= SCAN_LIMIT {
+                    return Ok((found, before));
+                }
+                seen = seen.saturating_add(1);
+                before = Some(name);
+                match self.session(name).await {
+                    Ok(session) if filter.takes(&session) => found.push(session),
+                    Ok(_) => {}
+                    Err(refusal) => warn!(session = %name, error = %refusal, "a session is left out of the list"),
+                }
+            }
+            if last_page {
+                return Ok((found, None));
+            }
+        }
+    }
+
+    /// All terminals, by name.
+    pub fn terminals(&self) -> Vec<View> {
+        self.inner.settings.keys().filter_map(|terminal| self.inner.board.terminal(terminal)).collect()
+    }
+
+    /// One terminal.
+    pub fn terminal(&self, terminal: &str) -> Result<View, Refusal> {
+        let id = self.configured(terminal)?;
+        self.inner.board.terminal(&id).ok_or_else(|| rebuilding(&id))
+    }
+
+    /// Takes no new card flows on a terminal; disposals go on. Answers when that is durable.
+    pub async fn drain(&self, terminal: &str, by: String) -> Result<View, Refusal> {
+        self.ask(&self.configured(terminal)?, Drain { on: true, by }).await
+    }
+
+    /// Takes card flows again.
+    pub async fn resume(&self, terminal: &str, by: String) -> Result<View, Refusal> {
+        self.ask(&self.configured(terminal)?, Drain { on: false, by }).await
+    }
+
+    /// Compares our holds with the terminal's now; answers with the journal's record of it.
+    pub async fn reconcile(&self, terminal: &str) -> Result<Record, Refusal> {
+        self.ask(&self.configured(terminal)?, Reconcile).await
+    }
+
+    /// Past reports, newest first.
+    pub async fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Result<Vec<Record>, Refusal> {
+        self.inner.journal.reconciliations(terminal, limit).await.map_err(unreadable)
+    }
+
+    /// Why the fleet is not ready; empty when the journal is writable and every terminal is reconciled or known to be down.
+    pub fn unready(&self) -> Vec<String> {
+        let journal = match self.inner.journal.health() {
+            Health::Writable => None,
+            Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
+            Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
+        };
+        let unsound = self.inner.unsound.as_ref().map(|why| format!("the journal does not follow from itself: {why}"));
+        let terminals = self.inner.settings.keys().filter_map(|terminal| match self.inner.board.terminal(terminal) {
+            None => Some(format!("{terminal} is being started")),
+            Some(view) if view.link == LinkState::Up && !view.reconciled => Some(format!("{terminal} is not reconciled yet")),
+            Some(view) if view.link == LinkState::Down && view.last_error.is_none() && !view.reconciled => {
+                Some(format!("{terminal} is being linked for the first time"))
+            }
+            Some(_) => None,
+        });
+        let (open, _) = self.inner.board.sessions(&Filter { undisposed: true, limit: usize::MAX, ..Filter::default() });
+        let strangers = open
+            .into_iter()
+            .filter(|session| !self.inner.settings.contains_key(&session.terminal))
+            .map(|session| format!("session {} is open on {}, which is not configured", session.id, session.terminal));
+        journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
+    }
+
+    /// By when a session should be disposed of, or settled by the terminal's own timer.
+    pub fn deadline(&self, session: &Session) -> Option<Timestamp> {
+        disposal::deadline(session)
+    }
+
+    /// Ends every card flow, delivers decided disposals for at most this long, and ends the terminals. Holds stay as they are.
+    pub async fn go_down(&self, within: Duration) {
+        let (done, gone) = oneshot::channel();
+        if self.supervisor.send(GoDownAll { within, done }).await.is_err() {
+            return;
+        }
+        // The supervisor ends what is late; a moment more is for the end itself.
+        let grace = within.saturating_add(Duration::from_secs(2));
+        if tokio::time::timeout(grace, gone).await.is_err() {
+            warn!("not every terminal ended in time; what is not delivered is in the journal");
+        }
+    }
+}
+
+fn rebuilding(terminal: &TerminalId) -> Refusal {
+    Refusal::TerminalNotReady {
+        terminal: terminal.clone(),
+        why: "its actor is being rebuilt from the journal; ask again".to_owned(),
+    }
+}

@@ -1,0 +1,214 @@
+//! A journal for simulations. It keeps the promise of the real one (what was acknowledged survives a crash, what was refused
+//! never appears) and has handles: refuse the next appends, hold answers back, crash.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::record::{Entry, Fact, Record};
+use super::{Health, Journal, JournalError, Pending};
+use crate::id::{SessionId, TerminalId};
+
+/// Why it refuses.
+const REFUSED: &str = "refused on purpose";
+
+/// A journal in memory. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// What was acknowledged.
+    records: Vec<Record>,
+    /// What waits for the gate to open.
+    waiting: Vec<Waiting>,
+    /// Answers are held back.
+    gate_closed: bool,
+    /// So many appends will be refused.
+    refuse: usize,
+    /// The last append was refused, and the next one will be.
+    failing: bool,
+    pretended: Option<Health>,
+    appends: usize,
+    refused: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    entries: Vec<Entry>,
+    answer: oneshot::Sender<Result<Vec<Record>, JournalError>>,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A journal that remembers these records from an earlier life.
+    pub fn with(records: Vec<Record>) -> Self {
+        let journal = Self::new();
+        journal.lock().records = records;
+        journal
+    }
+
+    /// Refuses the next `appends` appends. Health is failing from the first of them to the last: then there is space again.
+    pub fn refuse_next(&self, appends: usize) {
+        let mut shared = self.lock();
+        shared.refuse = appends;
+        shared.failing &= appends > 0;
+    }
+
+    /// Holds every append back, unanswered and forgotten in a crash, until [`release`](Self::release).
+    pub fn hold(&self) {
+        self.lock().gate_closed = true;
+    }
+
+    /// Answers what is held back, in order, and holds nothing back any more.
+    pub fn release(&self) {
+        let mut shared = self.lock();
+        shared.gate_closed = false;
+        for waiting in std::mem::take(&mut shared.waiting) {
+            shared.answer(waiting);
+        }
+    }
+
+    /// Answers the oldest append that is held back, and only that. Says whether there was one.
+    pub fn release_one(&self) -> bool {
+        let mut shared = self.lock();
+        if shared.waiting.is_empty() {
+            return false;
+        }
+        let waiting = shared.waiting.remove(0);
+        shared.answer(waiting);
+        true
+    }
+
+    /// How many appends are held back.
+    pub fn held(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// The process ends here: what was not acknowledged is forgotten, and whoever waited hears `Closed`. The handles are as
+    /// new; what was acknowledged is still there.
+    pub fn crash(&self) {
+        let mut shared = self.lock();
+        *shared = Shared { records: std::mem::take(&mut shared.records), ..Shared::default() };
+    }
+
+    /// Says so about its health from now on; none: says what is so.
+    pub fn pretend(&self, health: Option<Health>) {
+        self.lock().pretended = health;
+    }
+
+    /// All that was acknowledged.
+    pub fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    /// How many appends were acknowledged since the last crash.
+    pub fn appends(&self) -> usize {
+        self.lock().appends
+    }
+
+    /// How many appends were refused since the last crash.
+    pub fn refused(&self) -> usize {
+        self.lock().refused
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing below leaves the records half changed.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn select<T: Send + 'static>(&self, pick: impl FnOnce(&[Record]) -> Vec<T>) -> Pending<Vec<T>> {
+        let picked = pick(&self.lock().records);
+        Box::pin(async move { Ok(picked) })
+    }
+}
+
+impl Shared {
+    fn answer(&mut self, waiting: Waiting) {
+        let result = self.append(waiting.entries);
+        // Whoever asked may be gone; the records stay, as they would in a file.
+        let _ = waiting.answer.send(result);
+    }
+
+    fn append(&mut self, entries: Vec<Entry>) -> Result<Vec<Record>, JournalError> {
+        if self.refuse > 0 {
+            self.refuse -= 1;
+            self.refused += 1;
+            self.failing = self.refuse > 0;
+            return Err(JournalError::Unwritable(REFUSED.to_owned()));
+        }
+        let mut seq = self.records.last().map_or(0, |record| record.seq);
+        let mut appended = Vec::with_capacity(entries.len());
+        for entry in entries {
+            seq = seq.checked_add(1).ok_or_else(|| JournalError::Unwritable("the numbers are used up".to_owned()))?;
+            appended.push(Record { seq, entry });
+        }
+        self.records.extend(appended.iter().cloned());
+        self.appends += 1;
+        Ok(appended)
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, entries: Vec<Entry>) -> Pending<Vec<Record>> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { entries, answer };
+        let mut shared = self.lock();
+        if shared.gate_closed {
+            shared.waiting.push(waiting);
+        } else {
+            shared.answer(waiting);
+        }
+        Box::pin(async move { answered.await.unwrap_or(Err(JournalError::Closed)) })
+    }
+
+    fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.select(|records| records.iter().filter(|record| record.seq > after).take(limit).cloned().collect())
+    }
+
+    fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
+        self.select(|records| records.iter().filter(|record| record.entry.session == Some(session)).cloned().collect())
+    }
+
+    fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>> {
+        self.select(|records| {
+            let of_terminal = |entry: &&Entry| terminal.is_none() || entry.terminal == terminal;
+            let mut sessions: Vec<_> = records
+                .iter()
+                .map(|record| &record.entry)
+                .filter(of_terminal)
+                .filter_map(|entry| entry.session)
+                .filter(|session| before.is_none_or(|before| *session < before))
+                .collect();
+            sessions.sort_unstable_by(|a, b| b.cmp(a));
+            sessions.dedup();
+            sessions.truncate(limit);
+            sessions
+        })
+    }
+
+    fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>> {
+        self.select(|records| {
+            let wanted = |record: &&Record| {
+                matches!(record.entry.fact, Fact::Reconciled { .. })
+                    && (terminal.is_none() || record.entry.terminal == terminal)
+            };
+            records.iter().rev().filter(wanted).take(limit).cloned().collect()
+        })
+    }
+
+    fn health(&self) -> Health {
+        let shared = self.lock();
+        match &shared.pretended {
+            Some(health) => health.clone(),
+            None if shared.failing => Health::Failing(REFUSED.to_owned()),
+            None => Health::Writable,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The journal in a SQLite file: WAL, `synchronous=FULL`, one writer thread that makes all waiting appends durable with one
+//! sync, and one reader thread with a connection of its own, so that reading never delays an append.
+//!
+//! ```text
+//!  append ──► queue ──► writer ──► one transaction, one fsync ──► answers to all
+//!                         │ failed
+//!                         ▼
+//!                  close, reopen, compare the head ──► there after all: appended
+//!                         │ not there
+//!                         ▼
+//!                  fence it off, refuse ──► Failing ──► try each second ──► Writable
+//! ```
+
+pub(super) mod access;
+mod file;
+mod log;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use self::reader::Reader;
+use self::writer::Writer;
+use super::record::{Entry, Record};
+use super::{Health, Journal, JournalError, JournalObserver, Pending};
+use crate::id::{SessionId, TerminalId};
+
+/// A journal in a SQLite file. Dropping it waits for what was asked for, then lets go of the file.
+pub struct SqliteJournal {
+    // Dropped first: the last connection to close tidies the file up, and that must be the one that can write.
+    reader: Reader,
+    writer: Writer,
+    shared: Arc<Shared>,
+    opened: Opened,
+}
+
+/// What the threads and the owner all know.
+struct Shared {
+    path: PathBuf,
+    health: Mutex<Health>,
+    observer: Arc<dyn JournalObserver>,
+}
+
+/// How a journal is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How often a failing journal tries to write.
+    pub probe_every: Duration,
+    /// The file may not grow beyond this; for tests of a full disk.
+    pub page_limit: Option<PageLimit>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { probe_every: Duration::from_secs(1), page_limit: None }
+    }
+}
+
+/// How many pages the file may have. Copies share the number, so that a test can make room again.
+#[derive(Clone, Debug)]
+pub struct PageLimit(Arc<AtomicU32>);
+
+impl PageLimit {
+    /// A limit of so many pages.
+    pub fn new(pages: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(pages)))
+    }
+
+    /// Changes the limit, from the next write on.
+    pub fn set(&self, pages: u32) {
+        self.0.store(pages, Ordering::SeqCst);
+    }
+
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What was found when a journal was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// There was no journal, and now there is an empty one.
+    pub created: bool,
+    /// The number of the last record; 0 when there is none.
+    pub last: u64,
+    /// Records that were torn off at the end.
+    pub cut: Vec<Cut>,
+    /// What is damaged and could not be cut off; names the record, if it is one.
+    pub damage: Option<String>,
+}
+
+/// Something at the end of a journal that was not whole and was taken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Which record; none when it never became one (the end of the write-ahead log).
+    pub seq: Option<u64>,
+    /// What was wrong with it.
+    pub why: String,
+}
+
+impl SqliteJournal {
+    /// Opens the journal, or makes an empty one where there is none. Reads all of it once, so it blocks for a while.
+    pub fn open(path: &Path, observer: Arc<dyn JournalObserver>) -> Result<Self, JournalError> {
+        Self::open_with(path, observer, Options::default())
+    }
+
+    /// Likewise, kept in another way.
+    pub fn open_with(path: &Path, observer: Arc<dyn JournalObserver>, options: Options) -> Result<Self, JournalError> {
+        let (file, found) = file::File::open(path, &options)?;
+        for cut in &found.opened.cut {
+            tracing::warn!(journal = %path.display(), record = ?cut.seq, why = cut.why, "the torn end of the journal was cut off");
+        }
+        let health = match &found.opened.damage {
+            None => Health::Writable,
+            Some(why) => Health::Damaged(why.clone()),
+        };
+        if let Health::Damaged(why) = &health {
+            tracing::error!(journal = %path.display(), why, "the journal is damaged");
+        }
+        observer.health(&health);
+        let shared = Arc::new(Shared { path: file.path().to_owned(), health: Mutex::new(health), observer });
+        let reader = Reader::start(file.path().to_owned(), found.damaged)?;
+        let writer = Writer::start(file, found.head, options, Arc::clone(&shared))?;
+        Ok(Self { reader, writer, shared, opened: found.opened })
+    }
+
+    /// What was found when it was opened.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+}
+
+/// All that opening found out.
+struct Found {
+    opened: Opened,
+    head: super::row::Head,
+    /// Records that are not to be believed.
+    damaged: BTreeSet<u64>,
+}
+
+impl Shared {
+    fn health(&self) -> Health {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_health(&self, now: Health) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if *health != now {
+            *health = now.clone();
+            drop(health);
+            self.observer.health(&now);
+        }
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append(&self, entries: Vec<Entry>) -> Pending<Vec<Record>> {
+        self.writer.append(entries)
+    }
+
+    fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.read(after, limit))
+    }
+
+    fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.session(session))
+    }
+
+    fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>> {
+        self.reader.ask(move |file| file.sessions(terminal.as_ref(), before, limit))
+    }
+
+    fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.reconciliations(terminal.as_ref(), limit))
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+}

@@ -1,0 +1,272 @@
+//! Files that were torn, changed, or filled up: what was acknowledged is there or its loss is told, and nothing else appears.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::*;
+use crate::journal::verify::{Summary, verify};
+
+/// Runs SQL on a journal that nobody has open.
+fn tamper(path: &Path, sql: &str) {
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+async fn six_records(place: &Place) -> Vec<Record> {
+    let journal = place.open();
+    let mut appended = journal.append(vec![started(), opened(1, "bay-01")]).await.unwrap();
+    for minor in 1..=4 {
+        appended.extend(journal.append(vec![energy(1, minor)]).await.unwrap());
+    }
+    appended
+}
+
+fn damaged(path: &Path) -> Result<Summary, (u64, String)> {
+    match verify(path, |records| {
+        records.for_each(drop);
+        Ok(())
+    }) {
+        Ok((summary, ())) => Ok(summary),
+        Err(JournalError::Damaged { seq, why }) => Err((seq, why)),
+        Err(error) => Err((0, error.to_string())),
+    }
+}
+
+#[tokio::test]
+async fn a_change_to_any_column_is_found_and_the_record_named() {
+    for change in [
+        "at = '2026-03-01T08:00:00.001Z'",
+        "terminal = 'bay-02'",
+        "terminal = NULL",
+        "session = '019ca852-0001-7101-8101-010101010102'",
+        "kind = 'drained'",
+        "body = '{\"amount\":3}'",
+        "body = ''",
+        "hash = replace(hash, substr(hash, 1, 1), 'x')",
+        "seq = 40",
+    ] {
+        let place = Place::new();
+        six_records(&place).await;
+        assert_eq!(damaged(&place.path).unwrap().records, 6);
+        tamper(&place.path, &format!("UPDATE record SET {change} WHERE seq = 4"));
+        assert_eq!(damaged(&place.path).unwrap_err().0, 4, "{change}");
+    }
+    let place = Place::new();
+    six_records(&place).await;
+    tamper(&place.path, "DELETE FROM record WHERE seq = 4");
+    assert_eq!(damaged(&place.path).unwrap_err().0, 4);
+}
+
+/// Every bit that matters is covered: with any one byte of the file changed, either the journal is found damaged or what it
+/// holds is the same as before.
+#[tokio::test]
+async fn a_flipped_bit_is_found_or_changes_nothing() {
+    let place = Place::new();
+    let appended = six_records(&place).await;
+    let sound = fs::read(&place.path).unwrap();
+    let (mut found, mut harmless) = (0, 0);
+    for at in (0..sound.len()).step_by(37) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&place.path, &bytes).unwrap();
+        let mut read = Vec::new();
+        let verdict = verify(&place.path, |records| {
+            read.extend(records);
+            Ok(())
+        });
+        match verdict {
+            Ok(_) => {
+                assert_eq!(read, appended, "byte {at}");
+                harmless += 1;
+            }
+            Err(_) => found += 1,
+        }
+    }
+    assert!(found > 20 && harmless > 20, "{found} found, {harmless} harmless");
+}
+
+#[tokio::test]
+async fn damage_inside_is_told_and_the_journal_goes_on() {
+    let place = Place::new();
+    let appended = six_records(&place).await;
+    tamper(&place.path, "UPDATE record SET body = '{\"amount\":999}' WHERE seq = 4");
+    for round in 0..2 {
+        let journal = place.open();
+        let Health::Damaged(why) = journal.health() else { panic!("{:?}", journal.health()) };
+        assert!(why.starts_with("record 4: "), "{why}");
+        assert_eq!(journal.opened().cut, []);
+        let read = journal.read(0, 5).await.unwrap();
+        assert_eq!(read, [&appended[..3], &appended[4..6]].concat(), "the others are still believed");
+        assert_eq!(journal.append(vec![energy(1, 50)]).await.unwrap()[0].seq, 7 + round);
+        assert!(matches!(journal.health(), Health::Damaged(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_torn_end_is_cut_and_told() {
+    let place = Place::new();
+    let appended = six_records(&place).await;
+    tamper(&place.path, "UPDATE record SET body = substr(body, 1, 5) WHERE seq > 4");
+    let journal = place.open();
+    assert_eq!(journal.health(), Health::Writable);
+    assert_eq!(journal.opened().cut.iter().map(|cut| cut.seq).collect::<Vec<_>>(), [Some(6), Some(5)]);
+    assert_eq!(journal.read(0, 100).await.unwrap(), appended[..4]);
+    assert_eq!(journal.append(vec![energy(1, 50)]).await.unwrap()[0].seq, 5);
+    drop(journal);
+    assert_eq!(damaged(&place.path).unwrap().records, 5);
+    let kept: i64 =
+        rusqlite::Connection::open(&place.path).unwrap().query_row("SELECT count(*) FROM cut", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 2, "a person can still look at them");
+}
+
+/// Copies a journal as a crash would leave it: the file and the log as they are now.
+fn crash(place: &Place) -> Place {
+    let copy = Place::new();
+    fs::copy(&place.path, &copy.path).unwrap();
+    fs::copy(beside(&place.path), beside(&copy.path)).unwrap();
+    copy
+}
+
+fn beside(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", path.display()))
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut acknowledged = Vec::new();
+    for minor in 0..20 {
+        acknowledged.extend(journal.append(vec![energy(1, minor), energy(2, minor)]).await.unwrap());
+        let copy = crash(&place);
+        let survivor = copy.open();
+        assert_eq!(survivor.read(0, 100).await.unwrap(), acknowledged);
+        assert_eq!((survivor.health(), &survivor.opened().cut), (Health::Writable, &vec![]));
+    }
+}
+
+/// Cuts the log at every length: the journal holds a beginning of what was appended, whole appends only.
+#[tokio::test]
+async fn a_log_cut_anywhere_gives_a_beginning() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut acknowledged = Vec::new();
+    for minor in 0..3 {
+        acknowledged.extend(journal.append(vec![energy(1, minor), energy(2, minor)]).await.unwrap());
+    }
+    let length = fs::metadata(beside(&place.path)).unwrap().len();
+    let (mut told, mut lengths) = (0, std::collections::BTreeSet::new());
+    for cut_at in (0..length).step_by(509) {
+        let copy = crash(&place);
+        fs::File::options().write(true).open(beside(&copy.path)).unwrap().set_len(cut_at).unwrap();
+        let survivor = copy.open();
+        let read = survivor.read(0, 100).await.unwrap();
+        assert_eq!(read, acknowledged[..read.len()], "cut at {cut_at}");
+        assert_eq!(read.len() % 2, 0, "cut at {cut_at}");
+        assert_eq!(survivor.health(), Health::Writable);
+        told += survivor.opened().cut.len();
+        lengths.insert(read.len());
+    }
+    assert!(told > 0);
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [0, 2, 4]);
+}
+
+/// SQLite says nothing when a page early in the log is broken; it silently forgets all that follows.
+#[tokio::test]
+async fn a_log_broken_in_the_middle_is_damage() {
+    let place = Place::new();
+    let journal = place.open();
+    for minor in 0..5 {
+        journal.append(vec![energy(1, minor)]).await.unwrap();
+    }
+    let copy = crash(&place);
+    let mut log = fs::read(beside(&copy.path)).unwrap();
+    log[32 + 24 + 100] ^= 1;
+    fs::write(beside(&copy.path), log).unwrap();
+    let survivor = copy.open();
+    assert!(matches!(survivor.health(), Health::Damaged(_)), "{:?}", survivor.health());
+}
+
+/// Tells a test what the health is, when it changes.
+struct Told(mpsc::Sender<Health>);
+
+impl JournalObserver for Told {
+    fn health(&self, now: &Health) {
+        let _ = self.0.send(now.clone());
+    }
+}
+
+/// A hung test says so after this; nothing waits for it otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn big(seconds: i64) -> Entry {
+    let fact = Fact::Failed { why: "x".repeat(20_000) };
+    Entry { at: at(seconds), terminal: terminal("bay-01"), session: Some(session(1)), fact }
+}
+
+/// Appends until the journal refuses, makes space, and looks for ghosts.
+async fn fill_and_recover(place: &Place, options: Options, make_space: impl FnOnce()) {
+    let (told, health) = mpsc::channel();
+    let journal = SqliteJournal::open_with(&place.path, Arc::new(Told(told)), options).unwrap();
+    assert_eq!(health.recv_timeout(PATIENCE).unwrap(), Health::Writable);
+    let mut acknowledged = Vec::new();
+    let refused = loop {
+        match journal.append(vec![energy(1, 7), big(acknowledged.len() as i64)]).await {
+            Ok(records) => acknowledged.extend(records),
+            Err(error) => break error,
+        }
+        assert!(acknowledged.len() < 10_000, "it never fills up");
+    };
+    assert!(matches!(refused, JournalError::Unwritable(_)), "{refused}");
+    assert!(acknowledged.len() >= 2);
+    assert!(matches!(health.recv_timeout(PATIENCE).unwrap(), Health::Failing(_)));
+    assert!(matches!(journal.append(vec![big(0)]).await, Err(JournalError::Unwritable(_))));
+    assert_eq!(journal.read(0, 10_000).await.unwrap(), acknowledged, "reading goes on");
+
+    make_space();
+    while health.recv_timeout(PATIENCE).unwrap() != Health::Writable {}
+    acknowledged.extend(journal.append(vec![energy(1, 8)]).await.unwrap());
+    drop(journal);
+    let journal = place.open();
+    assert_eq!(journal.read(0, 10_000).await.unwrap(), acknowledged);
+    drop(journal);
+    assert_eq!(damaged(&place.path).unwrap().records, acknowledged.len() as u64);
+}
+
+#[tokio::test]
+async fn a_full_journal_refuses_until_there_is_space_and_has_no_ghosts() {
+    let limit = PageLimit::new(60);
+    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(5) };
+    fill_and_recover(&Place::new(), options, || limit.set(1000)).await;
+}
+
+/// The same on a file system that is really full.
+#[tokio::test]
+async fn a_full_disk_likewise() {
+    let directory = tempfile::tempdir().unwrap();
+    let mount = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+        .arg(directory.path())
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "this must be tried where all is tried");
+        eprintln!("skipped: not allowed to mount a small file system");
+        return;
+    }
+    let _mounted = Mounted(directory.path().to_owned());
+    let ballast = directory.path().join("ballast");
+    fs::write(&ballast, vec![1; 1_000_000]).unwrap();
+    let place = Place { path: directory.path().join("journal.db"), _directory: directory };
+    let options = Options { page_limit: None, probe_every: Duration::from_millis(5) };
+    fill_and_recover(&place, options, || fs::remove_file(&ballast).unwrap()).await;
+}
+
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}

@@ -1,0 +1,511 @@
+//! Which response answers which request (PSP, Correlation). Frames carry no number, so the rule is: at most one card flow and
+//! one command are under way, a frame answers what it fits, and where it fits both, or neither, we ask Get Status or give the
+//! link up. Pure: bytes, timers and mailboxes are [`super::task`]'s.
+//!
+//! ```text
+//!   ask ──► waiting ──► Write ──► began ──► Ended            one of these for each lane
+//!              │  (behind a fence)  │
+//!              └────── lost ────────┴──► Ended(Unsent | Unanswered) ──► Lose
+//!
+//!   opening ──echo of Synchronize──► in step ──resynchronised──► stained ──money is asked for──► Lose
+//!                                       ▲─────echo of Synchronize───┘
+//! ```
+//!
+//! A *fence* is a Get Status of our own. The terminal answers in order (assumed; PSP 18.13), so that whatever could still
+//! trail has come when the status comes. While one is out, new orders wait: nothing else may be on the way with it.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::journal::record::Cause;
+use crate::protocol::request::Request;
+use crate::protocol::response::{Response, Status, TerminalState, Verdict};
+use crate::time::Timestamp;
+
+use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money};
+use super::{Loss, Order, Outcome, Ticket, Timeouts};
+
+/// What the owner of the wire is to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Write this, after whatever is still being written, and say [`Exchanges::began`] when its first byte has left.
+    Write {
+        /// On whose behalf.
+        lane: Lane,
+        /// What.
+        request: Request,
+    },
+    /// An exchange has ended.
+    Ended {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        outcome: Outcome,
+        /// Since its first byte was written.
+        took: Duration,
+    },
+    /// Pass on what nobody asked for.
+    Unasked(Response),
+    /// Close the wire. The last action.
+    Lose(Loss),
+}
+
+/// On whose behalf a request is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Start Session, Auth.
+    Flow,
+    /// Everything else that is asked for.
+    Command,
+    /// A Get Status of the machine itself.
+    Fence,
+}
+
+/// One lane's exchange.
+#[derive(Debug)]
+struct Exchange {
+    ticket: Ticket,
+    request: Request,
+    /// Its place among everything written; none while it waits behind a fence.
+    place: Option<u64>,
+    began: Option<Timestamp>,
+    deadline: Option<Timestamp>,
+}
+
+impl Exchange {
+    fn took(&self, now: Timestamp) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| now.since(began))
+    }
+
+    /// Whether an answer to it can be on the way.
+    const fn is_out(&self) -> bool {
+        self.began.is_some()
+    }
+}
+
+/// Why a fence was sent.
+#[derive(Debug)]
+enum Why {
+    /// A Result Not OK fits the card flow and the command.
+    Doubt(Verdict),
+    /// Session Cancelled may have ended the card flow by itself; then a Result Not OK to our Cancel trails.
+    Cancelled { swallowed: bool },
+    /// Start Session has not been answered in time.
+    Overdue,
+}
+
+#[derive(Debug)]
+struct Fence {
+    why: Why,
+    place: u64,
+    began: Option<Timestamp>,
+    deadline: Option<Timestamp>,
+}
+
+/// The exchanges of one link.
+#[derive(Debug)]
+pub(crate) struct Exchanges {
+    timeouts: Timeouts,
+    flow: Option<Exchange>,
+    command: Option<Exchange>,
+    fence: Option<Fence>,
+    /// A Result Not OK that came while a Get Status was out and a card flow open; the status says whose it was.
+    refusal: Option<Verdict>,
+    /// Start Session is past its deadline: the next status decides.
+    overdue: bool,
+    /// No echo of Synchronize yet, so frames may be answers to a former link's requests.
+    opening: bool,
+    /// Bytes were lost since the last echo of Synchronize.
+    stained: bool,
+    gone: bool,
+    /// The place of the next request written.
+    next_place: u64,
+    actions: Vec<Action>,
+}
+
+impl Exchanges {
+    /// A link that has just been opened.
+    pub(crate) const fn new(timeouts: Timeouts) -> Self {
+        Self {
+            timeouts,
+            flow: None,
+            command: None,
+            fence: None,
+            refusal: None,
+            overdue: false,
+            opening: true,
+            stained: false,
+            gone: false,
+            next_place: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Somebody wants an exchange.
+    pub(crate) fn ask(&mut self, order: Order, now: Timestamp) -> Vec<Action> {
+        let is_flow = is_card_flow(&order.request);
+        let lane = if is_flow { &mut self.flow } else { &mut self.command };
+        // G5: until the link is set up (again), what was sent before could answer what is sent now.
+        let out_of_step = (self.opening || self.stained) && moves_money(&order.request);
+        if self.gone || lane.is_some() || out_of_step {
+            self.actions.push(Action::Ended { ticket: order.ticket, outcome: Outcome::Unsent, took: Duration::ZERO });
+            if out_of_step && self.stained {
+                self.lose(Loss::Garbage, now);
+            }
+            return self.done();
+        }
+        *lane = Some(Exchange { ticket: order.ticket, request: order.request, place: None, began: None, deadline: None });
+        self.done()
+    }
+
+    /// The first byte of what was to be written for this lane has left.
+    pub(crate) fn began(&mut self, lane: Lane, now: Timestamp) {
+        let timeouts = self.timeouts;
+        match lane {
+            Lane::Flow | Lane::Command => {
+                let lane = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
+                if let Some(exchange) = lane {
+                    exchange.began = Some(now);
+                    exchange.deadline = Some(now.after(allowed(&exchange.request, timeouts)));
+                }
+            }
+            Lane::Fence => {
+                if let Some(fence) = &mut self.fence {
+                    fence.began = Some(now);
+                    fence.deadline = Some(now.after(timeouts.command));
+                }
+            }
+        }
+    }
+
+    /// A frame came.
+    pub(crate) fn frame(&mut self, response: Response, now: Timestamp) -> Vec<Action> {
+        if self.gone {
+            return Vec::new();
+        }
+        match response {
+            Response::TransactionEvent(_) => self.actions.push(Action::Unasked(response)),
+            _ if self.opening => self.frame_while_opening(response, now),
+            Response::Result(Verdict::Ok) => self.accepted(now),
+            Response::Result(verdict @ Verdict::NotOk(_)) => self.refused(verdict, now),
+            Response::Status(status) => self.status(status, now),
+            Response::Cancelled => self.cancelled(now),
+            Response::CardRead(_) if self.flow_is(|request| matches!(request, Request::StartSession(_))) => {
+                self.end_flow(Outcome::Answered(response), now);
+            }
+            Response::Approved { .. } | Response::PartiallyApproved { .. } | Response::Declined { .. }
+                if self.flow_is(|request| matches!(request, Request::AuthSession)) =>
+            {
+                self.end_flow(Outcome::Answered(response), now);
+            }
+            Response::Synchronize | Response::Protocol(_) | Response::Ids(_) | Response::SessionList(_)
+                if self.command_is(|request| names(&response, request)) =>
+            {
+                let synchronized = response == Response::Synchronize;
+                self.end_command(Outcome::Answered(response), now);
+                if synchronized {
+                    self.stained = false;
+                    self.flow_dropped(now);
+                }
+            }
+            Response::Approved { .. } | Response::PartiallyApproved { .. } => {
+                // Nobody waits for it, but a card has a hold now: say so before everything else is given up.
+                self.actions.push(Action::Unasked(response));
+                self.lose(Loss::OutOfStep, now);
+            }
+            Response::Synchronize
+            | Response::Protocol(_)
+            | Response::Ids(_)
+            | Response::SessionList(_)
+            | Response::CardRead(_)
+            | Response::Declined { .. } => self.lose(Loss::OutOfStep, now),
+        }
+        self.done()
+    }
+
+    /// Bytes were skipped to find the next frame (serial only). What is money must not be settled by what comes now.
+    pub(crate) fn resynchronised(&mut self, now: Timestamp) -> Vec<Action> {
+        self.stained = true;
+        let settles = |exchange: &Option<Exchange>| {
+            exchange.as_ref().is_some_and(|exchange| exchange.is_out() && settles_money(&exchange.request))
+        };
+        if settles(&self.flow) || settles(&self.command) {
+            for lane in [Lane::Flow, Lane::Command] {
+                let exchange = if lane == Lane::Flow { &self.flow } else { &self.command };
+                if settles(exchange) {
+                    self.end(lane, Outcome::Unanswered(Cause::Resynchronised), now);
+                }
+            }
+            self.lose(Loss::Garbage, now);
+        }
+        self.done()
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        let past = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
+        if self.fence.as_ref().is_some_and(|fence| past(fence.deadline)) {
+            self.lose(Loss::Timeout(Request::GetStatus.name()), now);
+        }
+        for lane in [Lane::Command, Lane::Flow] {
+            let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
+            let Some(exchange) = exchange.as_mut().filter(|exchange| past(exchange.deadline)) else { continue };
+            if matches!(exchange.request, Request::StartSession(_)) {
+                // PSP, Start Session: what a terminal sends when no card comes is unknown; perhaps nothing. Ask it.
+                exchange.deadline = None;
+                self.overdue = true;
+            } else {
+                let name = exchange.request.name();
+                self.end(lane, Outcome::Unanswered(Cause::Timeout), now);
+                self.lose(Loss::Timeout(name), now);
+            }
+        }
+        self.done()
+    }
+
+    /// The wire is gone, or is to be closed.
+    pub(crate) fn lost(&mut self, loss: Loss, now: Timestamp) -> Vec<Action> {
+        self.lose(loss, now);
+        self.done()
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let exchanges = [&self.flow, &self.command].into_iter().flatten().filter_map(|exchange| exchange.deadline);
+        exchanges.chain(self.fence.as_ref().and_then(|fence| fence.deadline)).min()
+    }
+
+    /// Whether a Get Status Response may come (PSP conflict C1).
+    pub(crate) fn status_outstanding(&self) -> bool {
+        self.fence.as_ref().is_some_and(|fence| fence.began.is_some())
+            || self.command_is(|request| matches!(request, Request::GetStatus))
+    }
+
+    /// PSP 18.13: late answers come before the echo of Synchronize, so until then only what cannot be late is believed.
+    fn frame_while_opening(&mut self, response: Response, now: Timestamp) {
+        let fits = match &response {
+            Response::Result(_) => self.command_is(|request| matches!(request, Request::Reset)),
+            _ => self.command_is(|request| names(&response, request)),
+        };
+        match response {
+            Response::Approved { .. } | Response::PartiallyApproved { .. } => self.actions.push(Action::Unasked(response)),
+            _ if fits => {
+                self.opening &= response != Response::Synchronize;
+                self.stained &= self.opening;
+                self.end_command(Outcome::Answered(response), now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Result OK: never a card flow's.
+    fn accepted(&mut self, now: Timestamp) {
+        if matches!(&self.fence, Some(Fence { why: Why::Doubt(_), .. })) {
+            self.both_unanswered(now);
+        } else if self.command_is(answered_by_ok) {
+            let reset = self.command_is(|request| matches!(request, Request::Reset));
+            self.end_command(Outcome::Answered(Response::Result(Verdict::Ok)), now);
+            if reset {
+                self.flow_dropped(now);
+            }
+        } else {
+            self.lose(Loss::OutOfStep, now);
+        }
+    }
+
+    /// Result Not OK: may answer anything.
+    fn refused(&mut self, verdict: Verdict, now: Timestamp) {
+        let answer = Outcome::Answered(Response::Result(verdict));
+        let cancelling = self.command_is(|request| matches!(request, Request::CancelSession));
+        match self.fence.as_mut().map(|fence| &mut fence.why) {
+            Some(Why::Cancelled { swallowed }) if !*swallowed => {
+                *swallowed = true;
+                return;
+            }
+            Some(Why::Doubt(_)) if cancelling => {
+                // Both were refused, and it does not matter which Result is whose.
+                self.end_flow(answer.clone(), now);
+                self.end_command(answer, now);
+                return;
+            }
+            Some(Why::Doubt(_)) => return self.both_unanswered(now),
+            Some(Why::Cancelled { .. }) => return self.lose(Loss::OutOfStep, now),
+            Some(Why::Overdue) | None => {}
+        }
+        match (self.flow_is(|_| true), self.command_is(|_| true)) {
+            (true, _) if self.status_outstanding() && self.refusal.is_none() => self.refusal = Some(verdict),
+            (true, true) if !self.status_outstanding() => self.send_fence(Why::Doubt(verdict)),
+            (true, false) if !self.status_outstanding() => self.end_flow(answer, now),
+            (false, true) => self.end_command(answer, now),
+            (true, _) | (false, false) => self.lose(Loss::OutOfStep, now),
+        }
+    }
+
+    /// Session Cancelled.
+    fn cancelled(&mut self, now: Timestamp) {
+        let answer = Outcome::Answered(Response::Cancelled);
+        let by_us = self.command_is(|request| matches!(request, Request::CancelSession));
+        let in_doubt = matches!(&self.fence, Some(Fence { why: Why::Doubt(_), .. }));
+        match (self.flow_is(|_| true), by_us) {
+            (true, true) if !in_doubt => {
+                self.end_flow(answer, now);
+                self.send_fence(Why::Cancelled { swallowed: false });
+            }
+            (true, _) => self.end_flow(answer, now),
+            (false, true) if self.fence.is_none() => self.end_command(answer, now),
+            (false, _) => self.lose(Loss::OutOfStep, now),
+        }
+    }
+
+    /// Get Status Response: ours, or the one that was asked for.
+    fn status(&mut self, status: Status, now: Timestamp) {
+        let asked_at = match &self.fence {
+            Some(fence) if fence.began.is_some() => fence.place,
+            Some(_) => return self.lose(Loss::OutOfStep, now),
+            None => match &self.command {
+                Some(Exchange { request: Request::GetStatus, began: Some(_), place: Some(place), .. }) => {
+                    let place = *place;
+                    self.end_command(Outcome::Answered(Response::Status(status)), now);
+                    place
+                }
+                _ => return self.lose(Loss::OutOfStep, now),
+            },
+        };
+        let waiting = matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth);
+        match self.fence.take().map(|fence| fence.why) {
+            Some(Why::Doubt(verdict)) => return self.doubt_ends(verdict, waiting, now),
+            Some(Why::Cancelled { .. }) => self.end_command(Outcome::Answered(Response::Cancelled), now),
+            Some(Why::Overdue) | None => {}
+        }
+        if let Some(verdict) = self.refusal.take() {
+            // The Get Status was answered, so the Not OK was not for it.
+            let is_start = self.flow_is(|request| matches!(request, Request::StartSession(_)));
+            if !self.flow_is(|_| true) || (is_start && waiting) {
+                return self.lose(Loss::OutOfStep, now);
+            }
+            return self.end_flow(Outcome::Answered(Response::Result(verdict)), now);
+        }
+        // A status asked for before the card flow was says nothing about it.
+        let Some(flow) = self.flow.as_ref().filter(|flow| flow.place.is_some_and(|place| place < asked_at)) else { return };
+        let is_start = matches!(flow.request, Request::StartSession(_));
+        let restarted = matches!(status.state, TerminalState::Offline | TerminalState::Online);
+        if is_start && !waiting {
+            self.end_flow(Outcome::FlowEnded, now);
+        } else if is_start && self.overdue {
+            let name = flow.request.name();
+            self.end_flow(Outcome::Unanswered(Cause::Timeout), now);
+            self.lose(Loss::Timeout(name), now);
+        } else if restarted {
+            self.flow_dropped(now);
+        }
+    }
+
+    /// A fence says whether the card flow goes on; if it does, the Not OK was the command's.
+    fn doubt_ends(&mut self, verdict: Verdict, waiting: bool, now: Timestamp) {
+        let answer = Outcome::Answered(Response::Result(verdict));
+        if waiting || self.flow.is_none() {
+            return self.end_command(answer, now);
+        }
+        // A bank may have heard of an Auth whose card flow is over, so nothing is an answer to it but its own.
+        let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
+        self.end_flow(if is_auth { Outcome::Unanswered(Cause::Resynchronised) } else { answer }, now);
+        self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        self.lose(Loss::OutOfStep, now);
+    }
+
+    fn both_unanswered(&mut self, now: Timestamp) {
+        self.end_flow(Outcome::Unanswered(Cause::Resynchronised), now);
+        self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        self.lose(Loss::OutOfStep, now);
+    }
+
+    /// Reset, Synchronize or a restart have dropped the card flow without a frame (PSP 18.2). A hold may still come of an
+    /// Auth (PSP 18.8), so that one is in doubt.
+    fn flow_dropped(&mut self, now: Timestamp) {
+        if self.flow_is(|request| matches!(request, Request::AuthSession)) {
+            self.end_flow(Outcome::Unanswered(Cause::LinkLost), now);
+            self.lose(Loss::OutOfStep, now);
+        } else if self.flow_is(|_| true) {
+            self.end_flow(Outcome::FlowEnded, now);
+        }
+    }
+
+    /// Gives everything up: one end for each ticket, then the link's.
+    fn lose(&mut self, loss: Loss, now: Timestamp) {
+        if mem::replace(&mut self.gone, true) {
+            return;
+        }
+        self.fence = None;
+        for lane in [Lane::Flow, Lane::Command] {
+            let exchange = if lane == Lane::Flow { &self.flow } else { &self.command };
+            let Some(exchange) = exchange else { continue };
+            let outcome = if exchange.is_out() { Outcome::Unanswered(Cause::LinkLost) } else { Outcome::Unsent };
+            self.end(lane, outcome, now);
+        }
+        self.actions.push(Action::Lose(loss));
+    }
+
+    fn end_flow(&mut self, outcome: Outcome, now: Timestamp) {
+        self.end(Lane::Flow, outcome, now);
+    }
+
+    fn end_command(&mut self, outcome: Outcome, now: Timestamp) {
+        self.end(Lane::Command, outcome, now);
+    }
+
+    fn end(&mut self, lane: Lane, outcome: Outcome, now: Timestamp) {
+        let exchange = match lane {
+            Lane::Flow => {
+                self.overdue = false;
+                self.flow.take()
+            }
+            Lane::Command => self.command.take(),
+            Lane::Fence => None,
+        };
+        if let Some(exchange) = exchange {
+            self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
+        }
+    }
+
+    fn flow_is(&self, what: impl Fn(&Request) -> bool) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.is_out() && what(&flow.request))
+    }
+
+    fn command_is(&self, what: impl Fn(&Request) -> bool) -> bool {
+        self.command.as_ref().is_some_and(|command| command.is_out() && what(&command.request))
+    }
+
+    fn send_fence(&mut self, why: Why) {
+        let place = self.take_place();
+        self.fence = Some(Fence { why, place, began: None, deadline: None });
+        self.actions.push(Action::Write { lane: Lane::Fence, request: Request::GetStatus });
+    }
+
+    fn take_place(&mut self) -> u64 {
+        let place = self.next_place;
+        self.next_place = place.wrapping_add(1);
+        place
+    }
+
+    /// Writes what may be written now, and hands over what is to be done.
+    fn done(&mut self) -> Vec<Action> {
+        if self.overdue && self.fence.is_none() && self.command.as_ref().is_none_or(|command| command.place.is_none()) {
+            self.send_fence(Why::Overdue);
+        }
+        let cancelling = matches!(&self.command, Some(Exchange { request: Request::CancelSession, .. }));
+        for lane in [Lane::Command, Lane::Flow] {
+            if self.gone || self.fence.is_some() || (lane == Lane::Flow && cancelling) {
+                break;
+            }
+            let place = self.next_place;
+            let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
+            if let Some(exchange) = exchange.as_mut().filter(|exchange| exchange.place.is_none()) {
+                exchange.place = Some(place);
+                let request = exchange.request.clone();
+                self.take_place();
+                self.actions.push(Action::Write { lane, request });
+            }
+        }
+        mem::take(&mut self.actions)
+    }
+}

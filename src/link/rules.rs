@@ -1,0 +1,77 @@
+//! What each request is to an exchange: its lane, its time, what answers it, whether money hangs on it.
+
+use std::time::Duration;
+
+use crate::protocol::request::Request;
+use crate::protocol::response::Response;
+
+use super::Timeouts;
+
+/// Which lane a request uses.
+pub(super) const fn is_card_flow(request: &Request) -> bool {
+    matches!(request, Request::StartSession(_) | Request::AuthSession)
+}
+
+/// What must not leave before the link is set up: it moves money, or money would be next.
+pub(super) const fn moves_money(request: &Request) -> bool {
+    is_card_flow(request) || matches!(request, Request::CommitSession { .. } | Request::VoidSession { .. })
+}
+
+/// What must not be settled by a frame found after garbage. A list of sessions proves disposals, so it counts.
+pub(super) const fn settles_money(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::AuthSession | Request::CommitSession { .. } | Request::VoidSession { .. } | Request::ListSessions { .. }
+    )
+}
+
+/// How long a request may take (PSP, Timeouts).
+pub(super) fn allowed(request: &Request, timeouts: Timeouts) -> Duration {
+    match request {
+        Request::StartSession(_) => timeouts.card.saturating_add(timeouts.command),
+        Request::AuthSession => timeouts.authorise,
+        Request::CommitSession { .. } | Request::VoidSession { .. } => timeouts.commit,
+        Request::Reset
+        | Request::Synchronize
+        | Request::Protocol(_)
+        | Request::Setup(_)
+        | Request::Enable
+        | Request::Disable
+        | Request::GetStatus
+        | Request::RequestIds
+        | Request::CancelSession
+        | Request::ListSessions { .. } => timeouts.command,
+    }
+}
+
+/// Whether Result OK is an answer to this.
+pub(super) const fn answered_by_ok(request: &Request) -> bool {
+    match request {
+        Request::Reset
+        | Request::Setup(_)
+        | Request::Enable
+        | Request::Disable
+        | Request::CommitSession { .. }
+        | Request::VoidSession { .. } => true,
+        Request::Synchronize
+        | Request::Protocol(_)
+        | Request::GetStatus
+        | Request::RequestIds
+        | Request::StartSession(_)
+        | Request::AuthSession
+        | Request::CancelSession
+        | Request::ListSessions { .. } => false,
+    }
+}
+
+/// Whether a response that belongs to one request only is this request's.
+pub(super) const fn names(response: &Response, request: &Request) -> bool {
+    matches!(
+        (response, request),
+        (Response::Synchronize, Request::Synchronize)
+            | (Response::Protocol(_), Request::Protocol(_))
+            | (Response::Status(_), Request::GetStatus)
+            | (Response::Ids(_), Request::RequestIds)
+            | (Response::SessionList(_), Request::ListSessions { .. })
+    )
+}

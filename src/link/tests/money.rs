@@ -1,0 +1,201 @@
+//! The rules of answers where money is at stake: whose is a Result, and what may settle a disposal.
+
+use super::exchange::*;
+
+use crate::journal::record::Cause;
+use crate::link::exchange::Action;
+use crate::link::{Loss, Outcome};
+use crate::protocol::Dol;
+use crate::protocol::request::Request;
+use crate::protocol::response::{Reason, Response, SessionList, TerminalState, Verdict};
+
+const WRONG_STATE: Response = Response::Result(Verdict::NotOk(Some(Reason::WRONG_STATE)));
+
+#[test]
+fn an_approval_that_nobody_waits_for_is_told_before_the_link_is_lost() {
+    for open in [vec![], vec![start()], vec![COMMIT]] {
+        let mut bench = Bench::with(open.clone());
+        let actions = bench.frame(approved());
+        assert_eq!(actions.first(), Some(&Action::Unasked(approved())), "with {open:?} open");
+        assert_eq!(actions.last(), Some(&lose(Loss::OutOfStep)), "with {open:?} open");
+        assert_eq!(actions.len(), 2 + open.len());
+    }
+    assert_eq!(Bench::opening().frame(approved()), [Action::Unasked(approved())], "late, while the next link opens");
+}
+
+#[test]
+fn result_ok_answers_the_command_and_never_a_card_flow() {
+    for flow in [start(), Request::AuthSession] {
+        let mut bench = Bench::with([flow, COMMIT]);
+        assert_eq!(bench.frame(OK), [answered(3, OK)]);
+        assert_eq!(bench.frame(OK), [unanswered(2, Cause::LinkLost), lose(Loss::OutOfStep)]);
+    }
+}
+
+#[test]
+fn a_refusal_that_fits_both_is_decided_by_a_status() {
+    let (commit_is_lost, out) = (unanswered(3, Cause::Resynchronised), lose(Loss::OutOfStep));
+    let table = [
+        (start(), TerminalState::WaitCard, vec![answered(3, WRONG_STATE)]),
+        (start(), TerminalState::WaitAuth, vec![answered(3, WRONG_STATE)]),
+        (Request::AuthSession, TerminalState::WaitAuth, vec![answered(3, WRONG_STATE)]),
+        (start(), TerminalState::Enabled, vec![answered(2, WRONG_STATE), commit_is_lost.clone(), out.clone()]),
+        (
+            Request::AuthSession,
+            TerminalState::Enabled,
+            vec![unanswered(2, Cause::Resynchronised), commit_is_lost.clone(), out.clone()],
+        ),
+    ];
+    for (flow, state, expected) in table {
+        let mut bench = Bench::with([flow.clone(), COMMIT]);
+        assert_eq!(bench.frame(WRONG_STATE), [fence()]);
+        assert_eq!(bench.frame(status(state)), expected, "{flow:?}, {state:?}");
+    }
+}
+
+#[test]
+fn a_second_result_before_that_status_settles_nothing() {
+    for second in [OK, NOT_OK] {
+        let mut bench = Bench::with([start(), COMMIT]);
+        bench.frame(NOT_OK);
+        assert_eq!(
+            bench.frame(second),
+            [unanswered(2, Cause::Resynchronised), unanswered(3, Cause::Resynchronised), lose(Loss::OutOfStep)]
+        );
+    }
+}
+
+#[test]
+fn a_card_flow_that_goes_on_shows_that_the_refusal_was_not_its_own() {
+    let read = Response::CardRead(Dol::default());
+    let mut bench = Bench::with([start(), COMMIT]);
+    bench.frame(NOT_OK);
+    assert_eq!(bench.frame(read.clone()), [answered(2, read)]);
+    assert_eq!(bench.frame(status(TerminalState::WaitAuth)), [answered(3, NOT_OK)]);
+}
+
+#[test]
+fn a_refusal_while_get_status_is_out_was_the_card_flows() {
+    let enabled = status(TerminalState::Enabled);
+    let mut bench = Bench::with([start(), Request::GetStatus]);
+    assert_eq!(bench.frame(NOT_OK), []);
+    assert_eq!(bench.frame(enabled.clone()), [answered(3, enabled), answered(2, NOT_OK)]);
+
+    let waiting = status(TerminalState::WaitCard);
+    let mut bench = Bench::with([start(), Request::GetStatus]);
+    bench.frame(NOT_OK);
+    assert_eq!(
+        bench.frame(waiting.clone()),
+        [answered(3, waiting), unanswered(2, Cause::LinkLost), lose(Loss::OutOfStep)],
+        "a flow that was refused cannot wait"
+    );
+}
+
+#[test]
+fn cancelled_ends_the_flow_at_once_and_the_cancel_behind_a_fence() {
+    for trailing in [vec![], vec![NOT_OK]] {
+        let mut bench = Bench::with([start(), Request::CancelSession]);
+        assert_eq!(bench.frame(Response::Cancelled), [answered(2, Response::Cancelled), fence()]);
+        assert_eq!(bench.ask(start()), [], "the next flow waits: a Not OK may still come");
+        for response in trailing {
+            assert_eq!(bench.frame(response), []);
+        }
+        let after = bench.frame(status(TerminalState::Enabled));
+        assert_eq!(after[0], answered(3, Response::Cancelled));
+        assert!(matches!(after[1..], [Action::Write { request: Request::StartSession(_), .. }]), "{after:?}");
+    }
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    bench.frame(Response::Cancelled);
+    bench.frame(NOT_OK);
+    assert_eq!(bench.frame(NOT_OK), [unanswered(3, Cause::LinkLost), lose(Loss::OutOfStep)], "only one may trail");
+}
+
+#[test]
+fn a_card_may_be_read_while_cancel_is_on_its_way() {
+    let read = Response::CardRead(Dol::default());
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    assert_eq!(bench.frame(read.clone()), [answered(2, read)]);
+    assert_eq!(bench.ask(Request::AuthSession), [], "waits for the end of the Cancel");
+    let after = bench.frame(Response::Cancelled);
+    assert_eq!(after[0], answered(3, Response::Cancelled));
+    assert!(matches!(after[1..], [Action::Write { request: Request::AuthSession, .. }]), "{after:?}");
+}
+
+#[test]
+fn a_refused_cancel_is_ambiguous_but_two_refusals_are_not() {
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    assert_eq!(bench.frame(NOT_OK), [fence()]);
+    assert_eq!(bench.frame(status(TerminalState::WaitCard)), [answered(3, NOT_OK)]);
+
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    bench.frame(NOT_OK);
+    assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, NOT_OK)]);
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), []);
+}
+
+#[test]
+fn auth_is_in_doubt_when_the_terminal_restarts_and_waits_otherwise() {
+    for state in [TerminalState::Disabled, TerminalState::Enabled, TerminalState::WaitCard, TerminalState::WaitAuth] {
+        let mut bench = Bench::with([Request::AuthSession, Request::GetStatus]);
+        assert_eq!(bench.frame(status(state)), [answered(3, status(state))]);
+        assert_eq!(bench.frame(approved()), [answered(2, approved())]);
+    }
+    for state in [TerminalState::Offline, TerminalState::Online] {
+        let mut bench = Bench::with([Request::AuthSession, Request::GetStatus]);
+        let expected = [answered(3, status(state)), unanswered(2, Cause::LinkLost), lose(Loss::OutOfStep)];
+        assert_eq!(bench.frame(status(state)), expected);
+    }
+}
+
+#[test]
+fn reset_and_synchronize_drop_a_card_flow() {
+    for (request, response) in [(Request::Reset, OK), (Request::Synchronize, Response::Synchronize)] {
+        let mut bench = Bench::with([start(), request.clone()]);
+        assert_eq!(bench.frame(response.clone()), [answered(3, response.clone()), ended(2, Outcome::FlowEnded)]);
+        let mut bench = Bench::with([Request::AuthSession, request]);
+        assert_eq!(
+            bench.frame(response.clone()),
+            [answered(3, response), unanswered(2, Cause::LinkLost), lose(Loss::OutOfStep)]
+        );
+    }
+}
+
+#[test]
+fn noise_puts_open_money_in_doubt() {
+    for request in [COMMIT, VOID, Request::AuthSession, Request::ListSessions { offset: 0 }] {
+        let mut bench = Bench::with([request.clone()]);
+        assert_eq!(bench.noise(), [unanswered(2, Cause::Resynchronised), lose(Loss::Garbage)], "{request:?}");
+        assert_eq!(bench.frame(OK), [], "{request:?}");
+    }
+    let mut bench = Bench::with([start(), COMMIT]);
+    assert_eq!(bench.noise(), [unanswered(3, Cause::Resynchronised), unanswered(2, Cause::LinkLost), lose(Loss::Garbage)]);
+}
+
+#[test]
+fn after_noise_no_money_is_asked_for_until_the_next_synchronize() {
+    for request in [start(), Request::AuthSession, COMMIT, VOID] {
+        let mut bench = Bench::in_step();
+        bench.noise();
+        assert_eq!(bench.ask(request.clone()), [ended(2, Outcome::Unsent), lose(Loss::Garbage)], "{request:?}");
+    }
+    let mut bench = Bench::in_step();
+    bench.noise();
+    bench.ask(Request::Synchronize);
+    bench.frame(Response::Synchronize);
+    bench.ask(COMMIT);
+    assert_eq!(bench.frame(OK), [answered(3, OK)]);
+}
+
+#[test]
+fn an_answer_cannot_be_for_what_has_not_been_written() {
+    let mut bench = Bench::in_step();
+    bench.slow_wire = true;
+    bench.ask(COMMIT);
+    assert_eq!(bench.frame(OK), [ended(2, Outcome::Unsent), lose(Loss::OutOfStep)]);
+
+    let list = Response::SessionList(SessionList { total: 0, sessions: Vec::new() });
+    let mut bench = Bench::in_step();
+    bench.slow_wire = true;
+    bench.ask(Request::ListSessions { offset: 0 });
+    assert_eq!(bench.frame(list), [ended(2, Outcome::Unsent), lose(Loss::OutOfStep)]);
+}

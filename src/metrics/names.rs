@@ -1,0 +1,194 @@
+//! The table of metrics.
+
+/// A metric.
+pub(super) struct Name {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it counts.
+    pub(super) kind: Kind,
+    /// What it means, for a person.
+    pub(super) help: &'static str,
+}
+
+/// What a metric is.
+pub(super) enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations, in buckets with these upper limits in seconds.
+    Histogram(&'static [f64]),
+}
+
+/// Every request that is exchanged: the `command` label.
+pub const COMMANDS: [&str; 14] = [
+    "reset",
+    "synchronize",
+    "protocol",
+    "setup",
+    "enable",
+    "disable",
+    "get_status",
+    "request_ids",
+    "start_session",
+    "auth_session",
+    "cancel_session",
+    "commit_session",
+    "void_session",
+    "list_sessions",
+];
+
+/// Why a link is opened again: the `reason` label. All reasons of a lost link, and two of the fleet's own.
+pub const RESTART_REASONS: [&str; 9] =
+    ["refused", "closed", "io", "timeout", "garbage", "out_of_step", "dropped", "panic", "identity"];
+
+/// What was wrong with bytes that came: the `kind` label of frame errors.
+pub const FRAME_ERROR_KINDS: [&str; 8] =
+    ["checksum", "preamble", "magic", "length", "unknown_message", "payload", "resync", "unasked"];
+
+/// Kinds of disagreement in a reconciliation, by their names in the journal.
+pub(super) const DISCREPANCY_KINDS: [&str; 6] =
+    ["orphan_on_terminal", "lost_approval", "missing_on_terminal", "disposal_confirmed", "disposal_outstanding", "no_hold"];
+
+/// A terminal's states, by their names in the API.
+pub(super) const STATES: [&str; 7] = ["unreachable", "offline", "online", "disabled", "enabled", "wait_card", "wait_auth"];
+
+/// From one good exchange to the steps of the retry ladder (1 s, 5 s, 30 s, minutes, hours).
+const DISPOSAL_SECONDS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 600.0, 3600.0, 14400.0];
+
+/// From a line's own delay to the longest limit of an exchange (Auth: 210 s).
+const EXCHANGE_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 210.0];
+
+/// From a fast disk's sync to a disk in trouble.
+const APPEND_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+pub(super) const SESSIONS_APPROVED: Name =
+    Name { name: "quittance_sessions_approved_total", kind: Kind::Counter, help: "Sessions whose hold was placed." };
+pub(super) const SESSIONS_DECLINED: Name =
+    Name { name: "quittance_sessions_declined_total", kind: Kind::Counter, help: "Sessions that the bank refused." };
+pub(super) const SESSIONS_DISPOSED: Name = Name {
+    name: "quittance_sessions_disposed_total",
+    kind: Kind::Counter,
+    help: "Sessions whose hold is gone, by how it ended.",
+};
+pub(super) const SESSIONS_UNDISPOSED: Name = Name {
+    name: "quittance_sessions_undisposed",
+    kind: Kind::Gauge,
+    help: "Sessions whose hold exists or may exist and that have reached no end.",
+};
+pub(super) const SESSIONS_OVERDUE: Name =
+    Name { name: "quittance_sessions_overdue", kind: Kind::Gauge, help: "Sessions past their deadline and not disposed." };
+pub(super) const SESSIONS_IN_DOUBT: Name =
+    Name { name: "quittance_sessions_in_doubt", kind: Kind::Gauge, help: "Sessions whose authorisation has lost its answer." };
+pub(super) const SESSIONS_UNCERTAIN: Name =
+    Name { name: "quittance_sessions_uncertain", kind: Kind::Gauge, help: "Sessions about which a person must decide." };
+pub(super) const OLDEST_UNDISPOSED: Name = Name {
+    name: "quittance_oldest_undisposed_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When the oldest undisposed session was approved, in seconds since 1970; 0 when there is none.",
+};
+pub(super) const HELD_AMOUNT: Name =
+    Name { name: "quittance_held_amount_minor", kind: Kind::Gauge, help: "Money held on cards, in minor units." };
+pub(super) const COMMITTED_AMOUNT: Name = Name {
+    name: "quittance_committed_amount_minor_total",
+    kind: Kind::Counter,
+    help: "Money taken by confirmed commits, in minor units.",
+};
+pub(super) const DISPOSAL_DURATION: Name = Name {
+    name: "quittance_disposal_duration_seconds",
+    kind: Kind::Histogram(DISPOSAL_SECONDS),
+    help: "Time from the decision of a disposal to its confirmation.",
+};
+pub(super) const DISPOSAL_ATTEMPTS: Name = Name {
+    name: "quittance_disposal_attempts_total",
+    kind: Kind::Counter,
+    help: "Commits and voids that were sent, by what came of them.",
+};
+pub(super) const LEDGER_IMBALANCE: Name = Name {
+    name: "quittance_ledger_imbalance",
+    kind: Kind::Gauge,
+    help: "Approved minus disposed minus undisposed since the journal began; always 0.",
+};
+pub(super) const LINK_UP: Name =
+    Name { name: "quittance_link_up", kind: Kind::Gauge, help: "1 when the link is open and set up." };
+pub(super) const TERMINAL_STATE: Name = Name {
+    name: "quittance_terminal_state",
+    kind: Kind::Gauge,
+    help: "1 for the state that the terminal is in, 0 for the others.",
+};
+pub(super) const LINK_RESTARTS: Name = Name {
+    name: "quittance_link_restarts_total",
+    kind: Kind::Counter,
+    help: "How often the link was lost and opened again, by reason.",
+};
+pub(super) const TERMINAL_QUARANTINED: Name = Name {
+    name: "quittance_terminal_quarantined",
+    kind: Kind::Gauge,
+    help: "1 when the link failed too often and is tried slowly.",
+};
+pub(super) const EXCHANGE_DURATION: Name = Name {
+    name: "quittance_exchange_duration_seconds",
+    kind: Kind::Histogram(EXCHANGE_SECONDS),
+    help: "Time from the first byte of a request to the end of its exchange.",
+};
+pub(super) const EXCHANGE_TIMEOUTS: Name =
+    Name { name: "quittance_exchange_timeouts_total", kind: Kind::Counter, help: "Requests that were not answered in time." };
+pub(super) const FRAME_ERRORS: Name = Name {
+    name: "quittance_frame_errors_total",
+    kind: Kind::Counter,
+    help: "Bytes that were no frame, or frames that were of no use, by kind.",
+};
+pub(super) const RECONCILIATIONS: Name = Name {
+    name: "quittance_reconciliations_total",
+    kind: Kind::Counter,
+    help: "Comparisons of our holds with the terminal's, by how they went.",
+};
+pub(super) const DISCREPANCIES: Name = Name {
+    name: "quittance_reconciliation_discrepancies_total",
+    kind: Kind::Counter,
+    help: "Disagreements between our holds and the terminal's, by kind.",
+};
+pub(super) const RECONCILED_AT: Name = Name {
+    name: "quittance_reconciliation_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When our holds were last compared with the terminal's, in seconds since 1970; 0 when never.",
+};
+pub(super) const JOURNAL_APPEND_DURATION: Name = Name {
+    name: "quittance_journal_append_duration_seconds",
+    kind: Kind::Histogram(APPEND_SECONDS),
+    help: "Time until appended records were durable.",
+};
+pub(super) const JOURNAL_ERRORS: Name =
+    Name { name: "quittance_journal_errors_total", kind: Kind::Counter, help: "Appends that failed." };
+pub(super) const BUILD_INFO: Name =
+    Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
+
+/// All of them.
+pub(super) const ALL: [Name; 26] = [
+    SESSIONS_APPROVED,
+    SESSIONS_DECLINED,
+    SESSIONS_DISPOSED,
+    SESSIONS_UNDISPOSED,
+    SESSIONS_OVERDUE,
+    SESSIONS_IN_DOUBT,
+    SESSIONS_UNCERTAIN,
+    OLDEST_UNDISPOSED,
+    HELD_AMOUNT,
+    COMMITTED_AMOUNT,
+    DISPOSAL_DURATION,
+    DISPOSAL_ATTEMPTS,
+    LEDGER_IMBALANCE,
+    LINK_UP,
+    TERMINAL_STATE,
+    LINK_RESTARTS,
+    TERMINAL_QUARANTINED,
+    EXCHANGE_DURATION,
+    EXCHANGE_TIMEOUTS,
+    FRAME_ERRORS,
+    RECONCILIATIONS,
+    DISCREPANCIES,
+    RECONCILED_AT,
+    JOURNAL_APPEND_DURATION,
+    JOURNAL_ERRORS,
+    BUILD_INFO,
+];

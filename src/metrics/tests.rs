@@ -1,0 +1,113 @@
+use super::*;
+use crate::money::Amount;
+use crate::time::Timestamp;
+
+const FULL: &str = r#"terminal="bay-01",family="apollo""#;
+
+fn metrics(terminals: u32) -> Metrics {
+    let terminals: Vec<_> = (1..=terminals).map(|n| (format!("bay-{n:02}").parse().unwrap(), Family::Apollo)).collect();
+    Metrics::new("0.1.0", "abc", "EUR".parse().unwrap(), &terminals).unwrap()
+}
+
+/// Name, type, and the further labels with how many series they make.
+const CONTRACT: [(&str, &str, &[&str], usize); 24] = [
+    ("quittance_sessions_approved_total", "counter", &[], 1),
+    ("quittance_sessions_declined_total", "counter", &[], 1),
+    ("quittance_sessions_disposed_total", "counter", &["outcome"], 4),
+    ("quittance_sessions_undisposed", "gauge", &[], 1),
+    ("quittance_sessions_overdue", "gauge", &[], 1),
+    ("quittance_sessions_in_doubt", "gauge", &[], 1),
+    ("quittance_sessions_uncertain", "gauge", &[], 1),
+    ("quittance_oldest_undisposed_timestamp_seconds", "gauge", &[], 1),
+    ("quittance_held_amount_minor", "gauge", &["currency"], 1),
+    ("quittance_committed_amount_minor_total", "counter", &["currency"], 1),
+    ("quittance_disposal_duration_seconds", "histogram", &["outcome"], 4),
+    ("quittance_disposal_attempts_total", "counter", &["decision", "result"], 8),
+    ("quittance_ledger_imbalance", "gauge", &[], 1),
+    ("quittance_link_up", "gauge", &[], 1),
+    ("quittance_terminal_state", "gauge", &["state"], 7),
+    ("quittance_link_restarts_total", "counter", &["reason"], 9),
+    ("quittance_terminal_quarantined", "gauge", &[], 1),
+    ("quittance_exchange_duration_seconds", "histogram", &["command"], 14),
+    ("quittance_exchange_timeouts_total", "counter", &["command"], 14),
+    ("quittance_frame_errors_total", "counter", &["kind"], 8),
+    ("quittance_reconciliations_total", "counter", &["result"], 3),
+    ("quittance_reconciliation_discrepancies_total", "counter", &["kind"], 6),
+    ("quittance_reconciliation_last_success_timestamp_seconds", "gauge", &[], 1),
+    ("quittance_journal_errors_total", "counter", &[], 1),
+];
+
+#[test]
+fn every_series_of_the_contract_starts_at_zero() {
+    let text = metrics(1).render();
+    for (name, kind, labels, series) in CONTRACT {
+        assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
+        assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        let sample = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
+        let lines: Vec<_> =
+            text.lines().filter(|line| line.strip_prefix(&sample).is_some_and(|rest| rest.starts_with(['{', ' ']))).collect();
+        assert_eq!(lines.len(), series, "{name}: {lines:?}");
+        for line in lines {
+            let unreachable = line.contains(r#"state="unreachable""#);
+            assert!(line.ends_with(if unreachable { " 1" } else { " 0" }), "{line}");
+            assert_eq!(line.contains(FULL), name != "quittance_journal_errors_total", "{line}");
+            let expected = if name == "quittance_journal_errors_total" { 0 } else { 2 + labels.len() };
+            assert_eq!(line.matches("=\"").count(), expected, "{line}");
+            assert!(labels.iter().all(|label| line.contains(&format!("{label}=\""))), "{line}");
+        }
+    }
+    assert!(text.contains("quittance_build_info{version=\"0.1.0\",revision=\"abc\"} 1\n"));
+    assert!(text.contains("# TYPE quittance_journal_append_duration_seconds histogram\n"));
+    assert!(text.contains("quittance_journal_append_duration_seconds_count 0\n"));
+    assert_eq!(text.matches("# TYPE ").count(), 26);
+}
+
+#[test]
+fn what_is_counted_is_shown() {
+    let metrics = metrics(1);
+    let terminal = metrics.terminal(&"bay-01".parse().unwrap()).unwrap();
+    terminal.disposed(Disposed::Expired);
+    terminal.attempt(Decided::Void, Attempt::LinkLost);
+    terminal.reconciliation(Reconciled::Repaired);
+    terminal.committed(Amount::from_minor(u32::MAX));
+    terminal.committed(Amount::from_minor(1));
+    terminal.set_held(4_294_967_297);
+    terminal.set_ledger_imbalance(-1);
+    terminal.set_oldest_undisposed(Some(Timestamp::from_unix_millis(1_700_000_000_125)));
+    terminal.state("wait_auth");
+    terminal.exchange("commit_session", Duration::from_millis(30));
+    terminal.frame_error("something_new");
+    metrics.journal_error();
+    let text = metrics.render();
+    for line in [
+        r#"quittance_sessions_disposed_total{terminal="bay-01",family="apollo",outcome="expired"} 1"#,
+        r#"quittance_disposal_attempts_total{terminal="bay-01",family="apollo",decision="void",result="link_lost"} 1"#,
+        r#"quittance_reconciliations_total{terminal="bay-01",family="apollo",result="repaired"} 1"#,
+        r#"quittance_committed_amount_minor_total{terminal="bay-01",family="apollo",currency="EUR"} 4294967296"#,
+        r#"quittance_held_amount_minor{terminal="bay-01",family="apollo",currency="EUR"} 4294967297"#,
+        r#"quittance_ledger_imbalance{terminal="bay-01",family="apollo"} -1"#,
+        r#"quittance_oldest_undisposed_timestamp_seconds{terminal="bay-01",family="apollo"} 1700000000.125"#,
+        r#"quittance_terminal_state{terminal="bay-01",family="apollo",state="wait_auth"} 1"#,
+        r#"quittance_terminal_state{terminal="bay-01",family="apollo",state="unreachable"} 0"#,
+        r#"quittance_exchange_duration_seconds_bucket{terminal="bay-01",family="apollo",command="commit_session",le="0.01"} 0"#,
+        r#"quittance_exchange_duration_seconds_bucket{terminal="bay-01",family="apollo",command="commit_session",le="0.05"} 1"#,
+        r#"quittance_frame_errors_total{terminal="bay-01",family="apollo",kind="something_new"} 1"#,
+        "quittance_journal_errors_total 1",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}");
+    }
+}
+
+#[test]
+fn two_hundred_terminals_are_shown_and_two_fleets_are_apart() {
+    let (large, small) = (metrics(200), metrics(1));
+    large.terminal(&"bay-01".parse().unwrap()).unwrap().approved();
+    assert_eq!(large.render().matches("quittance_link_up{").count(), 200);
+    assert!(small.render().contains(&format!("quittance_sessions_approved_total{{{FULL}}} 0\n")));
+}
+
+#[test]
+fn names_of_other_modules_are_the_same_here() {
+    assert_eq!(names::DISCREPANCY_KINDS, crate::journal::record::DiscrepancyKind::ALL.map(|kind| kind.as_str()));
+    assert_eq!(names::STATES, crate::terminal::view::STATES);
+}

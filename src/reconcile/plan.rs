@@ -1,0 +1,226 @@
+//! What follows from the comparison of our undisposed sessions with the terminal's list (guarantees: an approval that was
+//! never heard, a disposal whose answer was lost, an orphan).
+//!
+//! ```text
+//!   terminal has   ours               two lists say      verdict
+//!   id             hold with that id  there              Present
+//!   –              hold               missing in both    Absent
+//!   id             nobody's           there in both      Adopt by a session in doubt, else an orphan
+//!   –              in doubt           no unknown id      NoHold
+//! ```
+//!
+//! A list is no snapshot, so one list alone never changes anything. Whatever moved while the lists were read gets no verdict
+//! this time; the next reconciliation sees it at rest.
+
+#[cfg(test)]
+mod tests;
+
+use crate::id::{SessionId, TerminalSessionId};
+use crate::journal::record::{Discrepancy, DiscrepancyKind};
+use crate::session::policy::OrphanPolicy;
+use crate::session::state::{Disposal, Failure};
+use crate::session::{Session, State, Verdict};
+use crate::time::Timestamp;
+
+/// What there is to compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The terminal's undisposed sessions, and those that ended since `began`: their numbers may still stand in the lists.
+    pub sessions: &'a [Session],
+    /// Whether the terminal's family can list at all.
+    pub can_list: bool,
+    /// What the terminal says; none before it was asked.
+    pub lists: Option<Lists<'a>>,
+    /// What to do with a hold that nobody knows.
+    pub orphan_policy: OrphanPolicy,
+    /// When the first page of the first list was asked for.
+    pub began: Timestamp,
+}
+
+/// The terminal's lists, complete.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// The first one.
+    pub first: &'a [TerminalSessionId],
+    /// The second one, once it was asked for.
+    pub second: Option<&'a [TerminalSessionId]>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What to tell which session.
+    pub verdicts: Vec<(SessionId, Verdict)>,
+    /// Holds to be voided, each with a session of its own.
+    pub orphans: Vec<TerminalSessionId>,
+    /// Every disagreement, with what is done and why.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Something would be touched: list again, then plan again. Everything else is empty then.
+    pub needs_second_list: bool,
+}
+
+impl Plan {
+    /// Compares.
+    pub fn of(question: &Question<'_>) -> Self {
+        let Some(lists) = question.lists.filter(|_| question.can_list) else {
+            return Self::default();
+        };
+        match lists.second {
+            Some(second) => Self::of_two(question, lists.first, second),
+            None => {
+                // What the same list said twice would do is what a second list must confirm.
+                let supposed = Self::of_two(question, lists.first, lists.first);
+                if supposed.touches_something() { Self { needs_second_list: true, ..Self::default() } } else { supposed }
+            }
+        }
+    }
+
+    fn of_two(question: &Question<'_>, first: &[TerminalSessionId], second: &[TerminalSessionId]) -> Self {
+        let mut plan = Self::default();
+        for session in question.sessions {
+            plan.compare_hold(question, session, first, second);
+        }
+        plan.place_unknown(question, first, second);
+        plan
+    }
+
+    fn touches_something(&self) -> bool {
+        let present = |(_, verdict): &(SessionId, Verdict)| *verdict == Verdict::Present;
+        let orphan = |found: &Discrepancy| found.kind == DiscrepancyKind::OrphanOnTerminal;
+        !self.verdicts.iter().all(present) || self.discrepancies.iter().any(orphan)
+    }
+
+    /// A session whose number we know: is it there?
+    fn compare_hold(
+        &mut self,
+        question: &Question<'_>,
+        session: &Session,
+        first: &[TerminalSessionId],
+        second: &[TerminalSessionId],
+    ) {
+        let (Some(hold), true) = (&session.hold, session.undisposed()) else { return };
+        // A commit or void on its way makes both "there" and "missing" worthless, and its answer will tell more.
+        if session.disposal.as_ref().is_some_and(|disposal| disposal.under_way) {
+            return;
+        }
+        let id = hold.terminal_session_id;
+        if second.contains(&id) {
+            self.verdicts.push((session.id, Verdict::Present));
+            if session.disposal.as_ref().is_some_and(last_attempt_unanswered) {
+                self.found(DiscrepancyKind::DisposalOutstanding, Some(id), Some(session.id));
+            }
+        } else if !first.contains(&id) && hold.since < question.began {
+            self.verdicts.push((session.id, Verdict::Absent));
+            let doubtful = session.disposal.as_ref().is_some_and(|disposal| disposal.doubtful);
+            let kind = if doubtful { DiscrepancyKind::DisposalConfirmed } else { DiscrepancyKind::MissingOnTerminal };
+            self.found(kind, Some(id), Some(session.id));
+        }
+    }
+
+    /// Numbers that are nobody's, and sessions that may have placed a hold under a number that we never heard.
+    fn place_unknown(&mut self, question: &Question<'_>, first: &[TerminalSessionId], second: &[TerminalSessionId]) {
+        let known = |id: &TerminalSessionId| question.sessions.iter().any(|session| owns(session, *id, question.began));
+        let mut in_both: Vec<_> = second.iter().copied().filter(|id| first.contains(id) && !known(id)).collect();
+        in_both.sort_unstable();
+        in_both.dedup();
+        let in_one = first.iter().any(|id| !second.contains(id) && !known(id))
+            || second.iter().any(|id| !first.contains(id) && !known(id));
+
+        let authorising = question.sessions.iter().any(|session| matches!(session.state, State::Authorising(_)));
+        if authorising && (in_one || !in_both.is_empty()) {
+            // An unknown number may be the approval that is under way right now.
+            return;
+        }
+
+        // Which session adopts which hold does not matter for the money, since all of them are voided: oldest first.
+        let mut in_doubt: Vec<_> =
+            question.sessions.iter().filter(|session| matches!(session.state, State::InDoubt(_))).collect();
+        in_doubt.sort_unstable_by_key(|session| (session.created_at, session.id));
+        let mut unknown = in_both.into_iter();
+        for session in in_doubt {
+            if let Some(id) = unknown.next() {
+                self.verdicts.push((session.id, Verdict::Adopt(id)));
+                self.found(DiscrepancyKind::LostApproval, Some(id), Some(session.id));
+            } else if !in_one && session.changed_at < question.began {
+                // Doubt that is younger than the lists is about a hold that they could not show yet.
+                self.verdicts.push((session.id, Verdict::NoHold));
+                self.found(DiscrepancyKind::NoHold, None, Some(session.id));
+            }
+        }
+        for id in unknown {
+            if question.orphan_policy == OrphanPolicy::Void {
+                self.orphans.push(id);
+            }
+            self.found_orphan(id, question.orphan_policy);
+        }
+    }
+
+    fn found(&mut self, kind: DiscrepancyKind, id: Option<TerminalSessionId>, session: Option<SessionId>) {
+        let (action, why) = sentences(kind);
+        self.push(kind, id, session, action, why);
+    }
+
+    fn found_orphan(&mut self, id: TerminalSessionId, policy: OrphanPolicy) {
+        let kind = DiscrepancyKind::OrphanOnTerminal;
+        let (voided, why) = sentences(kind);
+        let action = match policy {
+            OrphanPolicy::Void => voided,
+            OrphanPolicy::Report => "The hold is left as it is and only reported, since policy.orphan_policy is \"report\".",
+        };
+        self.push(kind, Some(id), None, action, why);
+    }
+
+    fn push(
+        &mut self,
+        kind: DiscrepancyKind,
+        terminal_session_id: Option<TerminalSessionId>,
+        session: Option<SessionId>,
+        action: &str,
+        why: &str,
+    ) {
+        let (action, why) = (action.to_owned(), why.to_owned());
+        self.discrepancies.push(Discrepancy { kind, terminal_session_id, session, action, why });
+    }
+}
+
+/// The number is this session's, so it is not an unknown one. A session that ended before the lists were read owns nothing any
+/// more: the terminal then lists a reused number, or a hold that it should have let go.
+fn owns(session: &Session, id: TerminalSessionId, began: Timestamp) -> bool {
+    let same = session.hold.as_ref().is_some_and(|hold| hold.terminal_session_id == id);
+    same && (session.undisposed() || session.changed_at >= began)
+}
+
+fn last_attempt_unanswered(disposal: &Disposal) -> bool {
+    matches!(disposal.last_failure, Some(Failure::Unanswered(_)))
+}
+
+/// What is done, and why.
+const fn sentences(kind: DiscrepancyKind) -> (&'static str, &'static str) {
+    match kind {
+        DiscrepancyKind::OrphanOnTerminal => (
+            "The hold is voided in a session of its own.",
+            "The terminal listed it twice in a row, and no undisposed session here has its number.",
+        ),
+        DiscrepancyKind::LostApproval => (
+            "The session takes the hold as its own, and the hold is voided.",
+            "The answer to its authorisation was lost, the terminal listed an unknown hold twice in a row, and no energy was \
+             ever allowed on it.",
+        ),
+        DiscrepancyKind::MissingOnTerminal => (
+            "The session is told that its hold is gone, and is not closed silently: it expires when the terminal's own timer \
+             is past, and otherwise a person must find out.",
+            "The hold was missing in two lists in a row, and no commit or void of it was left unanswered.",
+        ),
+        DiscrepancyKind::DisposalConfirmed => (
+            "The decided disposal counts as carried out.",
+            "An attempt at it was left unanswered, and the hold was missing in two lists in a row.",
+        ),
+        DiscrepancyKind::DisposalOutstanding => {
+            ("The same disposal is sent again.", "The last attempt was left unanswered, and the terminal still lists the hold.")
+        }
+        DiscrepancyKind::NoHold => (
+            "The session ends as failed.",
+            "The answer to its authorisation was lost, and two lists in a row show no hold that could be its own.",
+        ),
+    }
+}

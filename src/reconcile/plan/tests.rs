@@ -1,0 +1,273 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::journal::record::{
+    AtEnd, Cause, ConfirmedBy, DeadMan, DeadManAction, DecidedBy, Decision, Entry, Fact, Learned, Origin, Outcome,
+};
+use crate::money::Amount;
+
+const BEGAN: i64 = 1_000_000;
+
+fn id(number: u32) -> TerminalSessionId {
+    TerminalSessionId(number)
+}
+
+fn name(number: u8) -> SessionId {
+    SessionId::new(Timestamp::from_unix_millis(i64::from(number)), [number; 10])
+}
+
+/// A session made of these facts, a millisecond apart, the last one at `last`.
+fn session(number: u8, last: i64, facts: Vec<Fact>) -> Session {
+    let mut at = last - i64::try_from(facts.len()).unwrap();
+    let mut entry = |fact| {
+        let entry = Entry {
+            at: Timestamp::from_unix_millis(at),
+            terminal: Some("bay-02".parse().unwrap()),
+            session: Some(name(number)),
+            fact,
+        };
+        at += 1;
+        entry
+    };
+    let opened = Fact::Opened {
+        origin: Origin::Api,
+        connector: None,
+        reference: None,
+        caller_reference: None,
+        amount: Some(Amount::from_minor(5000)),
+        currency: "EUR".parse().unwrap(),
+        idempotency: None,
+    };
+    let mut session = Session::opened(&entry(opened)).unwrap();
+    for fact in facts {
+        session = session.after(&entry(fact)).unwrap();
+    }
+    session
+}
+
+const DEAD_MAN: DeadMan = DeadMan { at: None, action: DeadManAction::Void };
+
+fn authorising() -> Vec<Fact> {
+    vec![Fact::AuthoriseIntended { card: None, dead_man: DEAD_MAN }]
+}
+
+fn in_doubt() -> Vec<Fact> {
+    let mut facts = authorising();
+    facts.push(Fact::AuthoriseUnanswered { cause: Cause::LinkLost });
+    facts
+}
+
+fn held(number: u32) -> Vec<Fact> {
+    let at = Timestamp::from_unix_millis(0);
+    let mut facts = authorising();
+    facts.push(Fact::HoldPlaced {
+        terminal_session_id: id(number),
+        amount: Some(Amount::from_minor(5000)),
+        learned: Learned::Approved,
+        plug_in_by: at,
+        end_by: at,
+        at_end: AtEnd::Void,
+        dead_man: DEAD_MAN,
+    });
+    facts
+}
+
+fn attempted(number: u32) -> Vec<Fact> {
+    let mut facts = held(number);
+    facts.push(Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Api });
+    facts.push(Fact::AttemptStarted { attempt: 1 });
+    facts
+}
+
+fn doubtful(number: u32) -> Vec<Fact> {
+    let mut facts = attempted(number);
+    facts.push(Fact::AttemptUnanswered { attempt: 1, cause: Cause::Timeout });
+    facts
+}
+
+fn ended(number: u32) -> Vec<Fact> {
+    let mut facts = attempted(number);
+    facts.push(Fact::Disposed { outcome: Outcome::Voided, confirmed_by: ConfirmedBy::ResultOk });
+    facts
+}
+
+fn plan(sessions: &[Session], first: &[u32], second: Option<&[u32]>, orphan_policy: OrphanPolicy) -> Plan {
+    let first: Vec<_> = first.iter().copied().map(id).collect();
+    let second: Option<Vec<_>> = second.map(|second| second.iter().copied().map(id).collect());
+    Plan::of(&Question {
+        sessions,
+        can_list: true,
+        lists: Some(Lists { first: &first, second: second.as_deref() }),
+        orphan_policy,
+        began: Timestamp::from_unix_millis(BEGAN),
+    })
+}
+
+#[test]
+fn two_lists() {
+    use DiscrepancyKind as Kind;
+    use Verdict::{Absent, Adopt, NoHold, Present};
+    let old = |number, facts| session(number, BEGAN - 10, facts);
+    let new = |number, facts| session(number, BEGAN + 10, facts);
+    type Row = (&'static str, Vec<Session>, Vec<u32>, Vec<u32>, Vec<(u8, Verdict)>, Vec<u32>, Vec<Kind>);
+    let table: Vec<Row> = vec![
+        ("nothing", vec![], vec![], vec![], vec![], vec![], vec![]),
+        ("a hold is there", vec![old(1, held(7))], vec![7], vec![7], vec![(1, Present)], vec![], vec![]),
+        ("a hold is missing", vec![old(1, held(7))], vec![], vec![], vec![(1, Absent)], vec![], vec![Kind::MissingOnTerminal]),
+        ("missing in the second list only", vec![old(1, held(7))], vec![7], vec![], vec![], vec![], vec![]),
+        ("missing in the first list only", vec![old(1, held(7))], vec![], vec![7], vec![(1, Present)], vec![], vec![]),
+        ("a hold younger than the lists", vec![new(1, held(7))], vec![], vec![], vec![], vec![], vec![]),
+        ("not done", vec![old(1, doubtful(7))], vec![7], vec![7], vec![(1, Present)], vec![], vec![Kind::DisposalOutstanding]),
+        ("done", vec![old(1, doubtful(7))], vec![], vec![], vec![(1, Absent)], vec![], vec![Kind::DisposalConfirmed]),
+        ("being sent", vec![old(1, attempted(7))], vec![], vec![], vec![], vec![], vec![]),
+        ("an orphan", vec![], vec![9], vec![9], vec![], vec![9], vec![Kind::OrphanOnTerminal]),
+        ("seen once", vec![], vec![9], vec![], vec![], vec![], vec![]),
+        ("seen only later", vec![], vec![], vec![9], vec![], vec![], vec![]),
+        (
+            "of a session that ended long ago",
+            vec![old(1, ended(7))],
+            vec![7],
+            vec![7],
+            vec![],
+            vec![7],
+            vec![Kind::OrphanOnTerminal],
+        ),
+        ("of a session that ended meanwhile", vec![new(1, ended(7))], vec![7], vec![7], vec![], vec![], vec![]),
+        (
+            "a lost approval",
+            vec![old(1, in_doubt())],
+            vec![9],
+            vec![9],
+            vec![(1, Adopt(id(9)))],
+            vec![],
+            vec![Kind::LostApproval],
+        ),
+        ("no approval", vec![old(1, in_doubt())], vec![], vec![], vec![(1, NoHold)], vec![], vec![Kind::NoHold]),
+        ("perhaps", vec![old(1, in_doubt())], vec![], vec![9], vec![], vec![], vec![]),
+        ("perhaps not any more", vec![old(1, in_doubt())], vec![9], vec![], vec![], vec![], vec![]),
+        ("doubt younger than the lists", vec![new(1, in_doubt())], vec![], vec![], vec![], vec![], vec![]),
+        (
+            "more unknown than in doubt",
+            vec![old(2, in_doubt()), old(1, in_doubt())],
+            vec![12, 10, 11],
+            vec![12, 10, 11],
+            vec![(1, Adopt(id(10))), (2, Adopt(id(11)))],
+            vec![12],
+            vec![Kind::LostApproval, Kind::LostApproval, Kind::OrphanOnTerminal],
+        ),
+        (
+            "fewer unknown than in doubt",
+            vec![old(1, in_doubt()), old(2, in_doubt())],
+            vec![10],
+            vec![10],
+            vec![(1, Adopt(id(10))), (2, NoHold)],
+            vec![],
+            vec![Kind::LostApproval, Kind::NoHold],
+        ),
+        (
+            "a live card flow makes an unknown number ambiguous",
+            vec![old(1, authorising()), old(2, in_doubt())],
+            vec![10],
+            vec![10],
+            vec![],
+            vec![],
+            vec![],
+        ),
+        (
+            "a live card flow without an unknown number",
+            vec![old(1, authorising()), old(2, in_doubt())],
+            vec![],
+            vec![],
+            vec![(2, NoHold)],
+            vec![],
+            vec![Kind::NoHold],
+        ),
+    ];
+    for (case, sessions, first, second, verdicts, orphans, kinds) in table {
+        let plan = plan(&sessions, &first, Some(&second), OrphanPolicy::Void);
+        let verdicts: Vec<_> = verdicts.into_iter().map(|(number, verdict)| (name(number), verdict)).collect();
+        assert_eq!(plan.verdicts, verdicts, "{case}");
+        assert_eq!(plan.orphans, orphans.into_iter().map(id).collect::<Vec<_>>(), "{case}");
+        assert_eq!(plan.discrepancies.iter().map(|found| found.kind).collect::<Vec<_>>(), kinds, "{case}");
+        assert!(!plan.needs_second_list, "{case}");
+        for found in &plan.discrepancies {
+            assert!(found.action.ends_with('.') && found.why.ends_with('.'), "{case}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn one_list() {
+    let sessions = |facts| vec![session(1, BEGAN - 10, facts)];
+    let table = [
+        ("all there", sessions(held(7)), vec![7], false),
+        ("a disposal to be sent again", sessions(doubtful(7)), vec![7], false),
+        ("a hold is missing", sessions(held(7)), vec![], true),
+        ("an unknown number", vec![], vec![9], true),
+        ("in doubt, a number", sessions(in_doubt()), vec![9], true),
+        ("in doubt, no number", sessions(in_doubt()), vec![], true),
+        ("a number that a live card flow may own", sessions(authorising()), vec![9], false),
+    ];
+    for (case, sessions, first, second_list) in table {
+        for policy in [OrphanPolicy::Void, OrphanPolicy::Report] {
+            assert_eq!(plan(&sessions, &first, None, policy).needs_second_list, second_list, "{case}");
+        }
+    }
+}
+
+#[test]
+fn an_orphan_may_only_be_reported() {
+    let plan = plan(&[], &[9], Some(&[9]), OrphanPolicy::Report);
+    assert_eq!(plan.orphans, []);
+    assert_eq!(plan.discrepancies[0].kind, DiscrepancyKind::OrphanOnTerminal);
+    assert!(plan.discrepancies[0].action.contains("only reported"));
+}
+
+#[test]
+fn a_terminal_that_cannot_list_says_nothing() {
+    let sessions = [session(1, BEGAN - 10, in_doubt())];
+    let lists = Some(Lists { first: &[], second: Some(&[]) });
+    let question = Question {
+        sessions: &sessions,
+        can_list: false,
+        lists,
+        orphan_policy: OrphanPolicy::Void,
+        began: Timestamp::from_unix_millis(BEGAN),
+    };
+    assert_eq!(Plan::of(&question), Plan::default());
+    assert_eq!(Plan::of(&Question { can_list: true, lists: None, ..question }), Plan::default());
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_touched_lightly(
+        kinds in prop::collection::vec((0_u8..6, any::<bool>()), 0..6),
+        first in prop::collection::vec(0_u32..9, 0..6),
+        second in prop::option::of(prop::collection::vec(0_u32..9, 0..6)),
+    ) {
+        let sessions: Vec<_> = kinds.iter().zip(0_u8..).map(|((kind, recent), number)| {
+            let facts = match kind {
+                0 => authorising(),
+                1 => in_doubt(),
+                2 => held(number.into()),
+                3 => attempted(number.into()),
+                4 => doubtful(number.into()),
+                _ => ended(number.into()),
+            };
+            session(number, if *recent { BEGAN + 10 } else { BEGAN - 10 }, facts)
+        }).collect();
+        let plan = plan(&sessions, &first, second.as_deref(), OrphanPolicy::Void);
+        let both = |id: TerminalSessionId| first.contains(&id.0) && second.as_ref().is_some_and(|ids| ids.contains(&id.0));
+        for (_, verdict) in &plan.verdicts {
+            match verdict {
+                Verdict::Present => {}
+                Verdict::Adopt(id) => prop_assert!(both(*id) && !plan.orphans.contains(id)),
+                Verdict::NoHold | Verdict::Absent => prop_assert!(second.is_some()),
+            }
+        }
+        for id in &plan.orphans {
+            prop_assert!(both(*id));
+            prop_assert!(!sessions.iter().any(|session| session.open_terminal_session() == Some(*id)));
+        }
+    }
+}

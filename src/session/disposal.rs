@@ -1,0 +1,123 @@
+//! The rules of commit and void: how much at most, when to try again, and when doubt becomes uncertainty (see the table
+//! "When things go wrong" in README).
+
+use std::time::Duration;
+
+use crate::journal::record::{ConfirmedBy, DeadMan, DeadManAction, Decision, Outcome};
+use crate::protocol::response::Reason;
+use crate::time::Timestamp;
+
+use super::state::{Disposal, Session, State};
+
+/// After so many refused attempts a person should know; asking goes on at the ladder's last step.
+pub const REFUSALS_UNTIL_UNCERTAIN: u32 = 5;
+
+/// So often a request whose bytes were damaged on the way (0x04) is repeated at once; then the ladder is used.
+const REPEATS_AT_ONCE: u32 = 3;
+
+/// The terminal's timer and ours do not start in the same instant, and its clock may be slow: only this long after its
+/// time we believe that it has acted. A hundredth of the default timer of 24 h, rounded up.
+pub const DEAD_MAN_MARGIN: Duration = Duration::from_secs(15 * 60);
+
+/// So long after a decision its confirmation is overdue. Covers the ladder's first five steps and the terminal's 60 s for
+/// each (PSP, Timeouts).
+pub const CONFIRMATION_EXPECTED_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// What a refused attempt means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It was done by an earlier attempt, or by the terminal's timer.
+    Over(Outcome, ConfirmedBy),
+    /// Nobody here can find out; do not ask again.
+    Unknowable(&'static str),
+    /// Set the terminal up again, then try again.
+    SetUpAgain,
+    /// Try again, after as long as the ladder says.
+    Again,
+    /// The same, at once.
+    AtOnce,
+}
+
+/// What a decision ends in when the terminal carries it out.
+pub fn outcome_of(decision: Decision) -> Outcome {
+    match decision {
+        Decision::Commit(amount) => Outcome::Committed(amount),
+        Decision::Void => Outcome::Voided,
+    }
+}
+
+/// Whether the terminal's own timer must have acted by now.
+pub fn timer_is_past(dead_man: DeadMan, now: Timestamp) -> bool {
+    dead_man.at.is_some_and(|at| now >= at.after(DEAD_MAN_MARGIN))
+}
+
+/// Whether the terminal's own timer may have acted by now.
+fn timer_may_be_past(dead_man: DeadMan, now: Timestamp) -> bool {
+    dead_man.at.is_some_and(|at| now >= at)
+}
+
+/// A session that the terminal does not know any more, although nobody here has ended it (or all attempts were refused).
+pub fn vanished(dead_man: DeadMan, now: Timestamp) -> Meaning {
+    match dead_man.action {
+        DeadManAction::Void if timer_is_past(dead_man, now) => Meaning::Over(Outcome::Expired, ConfirmedBy::Timer),
+        DeadManAction::Commit if timer_is_past(dead_man, now) => {
+            Meaning::Unknowable("the terminal's own timer is past, and its action is to commit the whole hold")
+        }
+        DeadManAction::Void | DeadManAction::Commit => {
+            Meaning::Unknowable("the terminal does not know the session any more, and nobody has ended it")
+        }
+    }
+}
+
+/// A session that the terminal does not know any more after an unanswered attempt: most likely that attempt was carried
+/// out, unless the terminal's timer came first.
+pub fn vanished_after_doubt(disposal: &Disposal, dead_man: DeadMan, known_by: ConfirmedBy, now: Timestamp) -> Meaning {
+    let by_timer = timer_may_be_past(dead_man, now);
+    match (disposal.decision, dead_man.action) {
+        (Decision::Void, DeadManAction::Void) => Meaning::Over(Outcome::Voided, known_by),
+        (Decision::Commit(_), _) | (Decision::Void, DeadManAction::Commit) if by_timer => {
+            Meaning::Unknowable("the answer was lost, and the terminal's own timer may have acted first")
+        }
+        (Decision::Commit(_), _) | (Decision::Void, DeadManAction::Commit) => {
+            Meaning::Over(outcome_of(disposal.decision), known_by)
+        }
+    }
+}
+
+/// What Not OK to an attempt means. `lists`: the family can be asked what it holds.
+pub fn refused(session: &Session, disposal: &Disposal, reason: Option<Reason>, lists: bool, now: Timestamp) -> Meaning {
+    let Some(hold) = &session.hold else {
+        return Meaning::Unknowable("there is no hold to dispose of");
+    };
+    match reason {
+        Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful => {
+            vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::Presumed, now)
+        }
+        Some(Reason::SESSION_NOT_FOUND) => vanished(hold.dead_man, now),
+        Some(Reason::INCORRECT_CHECKSUM) if disposal.refusals < REPEATS_AT_ONCE => Meaning::AtOnce,
+        Some(Reason::WRONG_STATE | Reason::INVALID_STATE | Reason::NOT_READY) => Meaning::SetUpAgain,
+        // A terminal that gives no reasons may have been restarted, or not know the session. Setting it up again and
+        // reading its list tells the two apart.
+        None if lists => Meaning::SetUpAgain,
+        Some(_) | None => Meaning::Again,
+    }
+}
+
+/// When the attempt after `attempts` attempts may be made: the ladder's step for it, the last one repeating.
+pub fn next_attempt_at(ladder: &[Duration], attempts: u32, ended_at: Timestamp) -> Timestamp {
+    let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    let wait = ladder.get(step).or(ladder.last()).copied().unwrap_or(Duration::from_secs(3600));
+    ended_at.after(wait)
+}
+
+/// By when a session should be disposed of; past it, it is overdue. None while there is nothing to wait for, and for what
+/// waits for a person.
+pub fn deadline(session: &Session) -> Option<Timestamp> {
+    match (&session.state, &session.hold, &session.disposal) {
+        (State::InDoubt(dead_man), _, _) => dead_man.at.map(|at| at.after(DEAD_MAN_MARGIN)),
+        (State::Held, Some(hold), _) if session.charging() => Some(hold.end_by),
+        (State::Held, Some(hold), _) => Some(hold.plug_in_by),
+        (State::Disposing, _, Some(disposal)) => Some(disposal.decided_at.after(CONFIRMATION_EXPECTED_WITHIN)),
+        _ => None,
+    }
+}

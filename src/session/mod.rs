@@ -1,0 +1,23 @@
+//! One attempt to take money, from the request to the disposal of the hold.
+//!
+//! * [`state`]: what a session is. It follows from its records alone, live and after a crash ([`Session::after`]).
+//! * [`machine`]: what is to be done about it. Pure: an [`Input`] and the time give a [`machine::Step`], that is facts to append and,
+//!   only once they are durable, effects.
+//! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
+//! * [`ledger`]: all sessions together: approved = disposed + undisposed.
+//! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
+//! * [`policy`]: what the operator has chosen. [`refusal`]: why a request is refused. [`verdict`]: what reconciliation says.
+
+pub mod actor;
+pub mod disposal;
+pub mod ledger;
+pub mod machine;
+pub mod policy;
+pub mod refusal;
+pub mod state;
+pub mod verdict;
+
+pub use machine::{Command, Input};
+pub use refusal::Refusal;
+pub use state::{Session, State};
+pub use verdict::Verdict;

@@ -1,0 +1,106 @@
+//! Why a request is refused. Each refusal answers the caller's next question: the code is stable, the text is for a person, and
+//! nothing has been changed or sent.
+
+use crate::id::{SessionId, TerminalId};
+use crate::money::Amount;
+
+/// A refused request. Nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such terminal.
+    #[error("there is no terminal {0}")]
+    TerminalUnknown(String),
+    /// No such session.
+    #[error("there is no session {0}")]
+    SessionUnknown(String),
+    /// A card flow is open already.
+    #[error("{0} is busy with another card flow; a terminal has one at a time")]
+    TerminalBusy(TerminalId),
+    /// All connectors hold.
+    #[error("every connector of {terminal} has a session: {open} of {connectors}")]
+    TerminalFull {
+        /// Which.
+        terminal: TerminalId,
+        /// How many are open.
+        open: usize,
+        /// How many there may be.
+        connectors: u8,
+    },
+    /// The terminal cannot take a card now.
+    #[error("{terminal} cannot take a card now: {why}")]
+    TerminalNotReady {
+        /// Which.
+        terminal: TerminalId,
+        /// Why.
+        why: String,
+    },
+    /// No new card flows, by somebody's wish.
+    #[error("{0} is draining and takes no new card flows")]
+    Draining(String),
+    /// The journal cannot remember.
+    #[error("the journal cannot remember this now, so it was not done: {0}")]
+    JournalUnavailable(String),
+    /// More than the hold.
+    #[error("the hold is {held}, so {asked} cannot be committed (minor units)")]
+    OverCommit {
+        /// How much is held.
+        held: Amount,
+        /// How much was asked for.
+        asked: Amount,
+    },
+    /// An amount out of range.
+    #[error("{0}")]
+    AmountInvalid(String),
+    /// The same key with another request.
+    #[error("this Idempotency-Key was used before with another request")]
+    IdempotencyMismatch,
+    /// Another decision was made before.
+    #[error("session {session} is already decided: {decided}")]
+    AlreadyDecided {
+        /// Which.
+        session: SessionId,
+        /// What was decided.
+        decided: String,
+    },
+    /// The terminal's family cannot do it.
+    #[error("{0}")]
+    NotSupported(String),
+    /// There is no hold to decide about.
+    #[error("session {session} has no known hold: it is {state}")]
+    NoHold {
+        /// Which.
+        session: SessionId,
+        /// What it is.
+        state: &'static str,
+    },
+    /// There is, or may be, a hold.
+    #[error("session {session} has or may have a hold (it is {state}): commit or void it")]
+    HasHold {
+        /// Which.
+        session: SessionId,
+        /// What it is.
+        state: &'static str,
+    },
+}
+
+impl Refusal {
+    /// The stable code of the problem.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TerminalUnknown(_) => "terminal_unknown",
+            Self::SessionUnknown(_) => "session_unknown",
+            Self::TerminalBusy(_) => "terminal_busy",
+            Self::TerminalFull { .. } => "terminal_full",
+            Self::TerminalNotReady { .. } => "terminal_not_ready",
+            Self::Draining(_) => "draining",
+            Self::JournalUnavailable(_) => "journal_unavailable",
+            Self::OverCommit { .. } => "over_commit",
+            Self::AmountInvalid(_) => "amount_invalid",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::AlreadyDecided { .. } => "already_decided",
+            Self::NotSupported(_) => "not_supported",
+            Self::NoHold { .. } => "no_hold",
+            Self::HasHold { .. } => "has_hold",
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! What a session is: the sum of its records. [`Session::after`] is the only way in which a session changes, used live and
+//! at recovery alike, and it refuses what cannot follow.
+//!
+//! ```text
+//!  Opened ─► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
+//!    │          │   │         │       │  ▲                    ▲
+//!    │          │   ▼         │       ▼  │ (a late decision)  │
+//!    │          │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer, or Resolved by a person)
+//!    ▼          ▼   │ (no hold)
+//!  Ended(Declined | Cancelled | Failed): no hold was ever placed
+//! ```
+
+use crate::card::Card;
+use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
+use crate::journal::record::{
+    AtEnd, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Entry, Fact, Idempotency, Learned, Origin, Outcome,
+};
+use crate::money::{Amount, Currency};
+use crate::time::Timestamp;
+
+/// A session, as its records tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Our name for it.
+    pub id: SessionId,
+    /// How many records it has: grows with every change.
+    pub version: u64,
+    /// Where it takes place.
+    pub terminal: TerminalId,
+    /// For which plug; none for an orphan.
+    pub connector: Option<Connector>,
+    /// The number sent with Start Session; none for an orphan.
+    pub reference: Option<SessionReference>,
+    /// The caller's own text.
+    pub caller_reference: Option<String>,
+    /// Why it exists.
+    pub origin: Origin,
+    /// The request that opened it.
+    pub idempotency: Option<Idempotency>,
+    /// The site's currency.
+    pub currency: Currency,
+    /// What was asked for; none for an orphan.
+    pub amount_requested: Option<Amount>,
+    /// The card, once it was read.
+    pub card: Option<Card>,
+    /// How far it has come.
+    pub state: State,
+    /// The hold, once it is known.
+    pub hold: Option<Hold>,
+    /// The last running total of energy.
+    pub energy: Option<Amount>,
+    /// What was decided of the hold, and what came of it.
+    pub disposal: Option<Disposal>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When its last record was made.
+    pub changed_at: Timestamp,
+}
+
+/// How far a session has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for a card.
+    Opened,
+    /// Auth is being sent: a hold may come to exist.
+    Authorising(DeadMan),
+    /// The answer to Auth is lost: a hold may exist.
+    InDoubt(DeadMan),
+    /// There is a hold, and nobody has decided yet.
+    Held,
+    /// Commit or void is decided and not yet confirmed.
+    Disposing,
+    /// A person must find out; says why.
+    Uncertain(String),
+    /// The hold is gone.
+    Disposed(Outcome),
+    /// The bank refused.
+    Declined(Option<u8>),
+    /// The card flow ended without a hold.
+    Cancelled,
+    /// No hold was ever placed; says why.
+    Failed(String),
+}
+
+/// Money that the bank reserves for us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The terminal's number for it.
+    pub terminal_session_id: TerminalSessionId,
+    /// How much; none when only a list told us of it.
+    pub amount: Option<Amount>,
+    /// How we know of it.
+    pub learned: Learned,
+    /// When we learned of it.
+    pub since: Timestamp,
+    /// Void by then unless there is energy.
+    pub plug_in_by: Timestamp,
+    /// End it by then.
+    pub end_by: Timestamp,
+    /// What to do then.
+    pub at_end: AtEnd,
+    /// The terminal's own timer.
+    pub dead_man: DeadMan,
+}
+
+/// The way to the end of a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disposal {
+    /// Commit of an amount, or void; never changed.
+    pub decision: Decision,
+    /// Who decided.
+    pub by: DecidedBy,
+    /// When.
+    pub decided_at: Timestamp,
+    /// How often it was sent, or about to be.
+    pub attempts: u32,
+    /// The last attempt is on its way.
+    pub under_way: bool,
+    /// An attempt went unanswered at some time: the terminal may have done it.
+    pub doubtful: bool,
+    /// How often the terminal refused.
+    pub refusals: u32,
+    /// When the last attempt ended.
+    pub last_ended_at: Option<Timestamp>,
+    /// How the last attempt failed.
+    pub last_failure: Option<Failure>,
+    /// How we know that it is done.
+    pub confirmed_by: Option<ConfirmedBy>,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It never left.
+    Unsent,
+    /// No answer came.
+    Unanswered(Cause),
+    /// Not OK, with the terminal's reason if it gives any.
+    Refused(Option<u8>),
+}
+
+/// A record that cannot follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    /// The session is not in a state in which this can happen.
+    #[error("{fact} cannot follow in state {state}")]
+    Order {
+        /// What the record says.
+        fact: &'static str,
+        /// What the session is.
+        state: &'static str,
+    },
+    /// The record speaks of an amount or attempt that was not decided.
+    #[error("{fact} disagrees with what was decided: {why}")]
+    Disagrees {
+        /// What the record says.
+        fact: &'static str,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A record that is no session's, or another's.
+    #[error("{0} is not of this session")]
+    NotOfSession(&'static str),
+}
+
+impl State {
+    /// The name of the state in API, logs and metrics; `disposal` tells commit from void.
+    fn name(&self, disposal: Option<&Disposal>) -> &'static str {
+        match self {
+            Self::Opened => "waiting_card",
+            Self::Authorising(_) => "authorising",
+            Self::InDoubt(_) => "in_doubt",
+            Self::Held => "approved",
+            Self::Disposing => match disposal.map(|disposal| disposal.decision) {
+                Some(Decision::Void) => "voiding",
+                Some(Decision::Commit(_)) | None => "committing",
+            },
+            Self::Uncertain(_) => "uncertain",
+            Self::Disposed(Outcome::Committed(_)) => "committed",
+            Self::Disposed(Outcome::Voided) => "voided",
+            Self::Disposed(Outcome::Expired) => "expired",
+            Self::Declined(_) => "declined",
+            Self::Cancelled => "cancelled",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Session {
+    /// The name of its state in API, logs and metrics.
+    pub fn state_name(&self) -> &'static str {
+        self.state.name(self.disposal.as_ref())
+    }
+
+    /// A hold exists or may exist, and no end is reached.
+    pub fn undisposed(&self) -> bool {
+        match self.state {
+            State::Authorising(_) | State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_) => true,
+            State::Opened | State::Disposed(_) | State::Declined(_) | State::Cancelled | State::Failed(_) => false,
+        }
+    }
+
+    /// Nothing can happen to it any more.
+    pub fn ended(&self) -> bool {
+        !self.undisposed() && self.state != State::Opened
+    }
+
+    /// Energy has been reported.
+    pub fn charging(&self) -> bool {
+        self.energy.is_some_and(|energy| !energy.is_zero())
+    }
+
+    /// The terminal's number, when a hold is known and not yet gone.
+    pub fn open_terminal_session(&self) -> Option<TerminalSessionId> {
+        self.hold.as_ref().filter(|_| self.undisposed()).map(|hold| hold.terminal_session_id)
+    }
+
+    /// What the session's first record makes.
+    pub fn opened(entry: &Entry) -> Result<Self, Illegal> {
+        let kind = entry.fact.kind();
+        let (Some(id), Some(terminal)) = (entry.session, entry.terminal.clone()) else {
+            return Err(Illegal::NotOfSession(kind));
+        };
+        let Fact::Opened { origin, connector, reference, caller_reference, amount, currency, idempotency } = &entry.fact else {
+            return Err(Illegal::Order { fact: kind, state: "none" });
+        };
+        Ok(Self {
+            id,
+            version: 1,
+            terminal,
+            connector: *connector,
+            reference: *reference,
+            caller_reference: caller_reference.clone(),
+            origin: *origin,
+            idempotency: idempotency.clone(),
+            currency: *currency,
+            amount_requested: *amount,
+            card: None,
+            state: State::Opened,
+            hold: None,
+            energy: None,
+            disposal: None,
+            created_at: entry.at,
+            changed_at: entry.at,
+        })
+    }
+
+    /// The session after one more record. The only transition function there is.
+    pub fn after(&self, entry: &Entry) -> Result<Self, Illegal> {
+        if entry.session != Some(self.id) {
+            return Err(Illegal::NotOfSession(entry.fact.kind()));
+        }
+        let mut next = self.clone();
+        next.apply(&entry.fact, entry.at)?;
+        next.version = self.version.saturating_add(1);
+        next.changed_at = entry.at;
+        Ok(next)
+    }
+
+    fn apply(&mut self, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
+        let kind = fact.kind();
+        let illegal = Illegal::Order { fact: kind, state: self.state_name() };
+        match (&self.state, fact) {
+            (State::Opened, Fact::AuthoriseIntended { card, dead_man }) => {
+                self.card = card.clone();
+                self.state = State::Authorising(*dead_man);
+            }
+            (State::Authorising(dead_man), Fact::AuthoriseUnanswered { .. }) => self.state = State::InDoubt(*dead_man),
+            (State::Opened, Fact::HoldPlaced { learned: Learned::Listed, .. }) if self.origin == Origin::Orphan => {
+                self.hold(fact, at)
+            }
+            (State::Authorising(_) | State::InDoubt(_), Fact::HoldPlaced { .. }) => self.hold(fact, at),
+            (State::Opened | State::Authorising(_), Fact::Declined { reason }) => self.state = State::Declined(*reason),
+            (State::Opened | State::Authorising(_), Fact::Cancelled { .. }) => self.state = State::Cancelled,
+            (State::Opened | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
+                self.state = State::Failed(why.clone())
+            }
+            (State::Held, Fact::EnergyReported { amount }) => {
+                if self.energy.is_some_and(|energy| energy > *amount) {
+                    return Err(Illegal::Disagrees { fact: kind, why: "a running total never goes down" });
+                }
+                self.energy = Some(*amount);
+            }
+            (State::Held, Fact::StopTapped { .. }) => {}
+            (State::Held, Fact::DisposalDecided { decision, by }) => self.decide(*decision, *by, at)?,
+            (State::Uncertain(_), Fact::DisposalDecided { decision, by }) if self.disposal.is_none() && self.hold.is_some() => {
+                self.decide(*decision, *by, at)?;
+            }
+            (
+                State::Disposing | State::Uncertain(_),
+                Fact::AttemptStarted { .. }
+                | Fact::AttemptUnsent { .. }
+                | Fact::AttemptUnanswered { .. }
+                | Fact::AttemptRefused { .. },
+            ) => self.attempt(fact, at)?,
+            (
+                State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_),
+                Fact::Disposed { outcome, confirmed_by },
+            ) => {
+                self.dispose(*outcome, *confirmed_by)?;
+            }
+            (State::InDoubt(_) | State::Held | State::Disposing, Fact::BecameUncertain { why }) => {
+                self.state = State::Uncertain(why.clone());
+            }
+            (State::Uncertain(_), Fact::Resolved { outcome, .. }) => {
+                self.within_hold(kind, *outcome)?;
+                if let Some(disposal) = &mut self.disposal {
+                    disposal.under_way = false;
+                    disposal.confirmed_by = Some(ConfirmedBy::Person);
+                }
+                self.state = State::Disposed(*outcome);
+            }
+            (
+                State::Opened
+                | State::Authorising(_)
+                | State::InDoubt(_)
+                | State::Held
+                | State::Disposing
+                | State::Uncertain(_)
+                | State::Disposed(_)
+                | State::Declined(_)
+                | State::Cancelled
+                | State::Failed(_),
+                _,
+            ) => return Err(illegal),
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, fact: &Fact, at: Timestamp) {
+        if let Fact::HoldPlaced { terminal_session_id, amount, learned, plug_in_by, end_by, at_end, dead_man } = fact {
+            self.hold = Some(Hold {
+                terminal_session_id: *terminal_session_id,
+                amount: *amount,
+                learned: *learned,
+                since: at,
+                plug_in_by: *plug_in_by,
+                end_by: *end_by,
+                at_end: *at_end,
+                dead_man: *dead_man,
+            });
+            self.state = State::Held;
+        }
+    }
+
+    fn decide(&mut self, decision: Decision, by: DecidedBy, at: Timestamp) -> Result<(), Illegal> {
+        const FACT: &str = "disposal_decided";
+        if let Decision::Commit(amount) = decision {
+            let held = self.hold.as_ref().and_then(|hold| hold.amount);
+            if held.is_none_or(|held| amount > held) {
+                return Err(Illegal::Disagrees { fact: FACT, why: "more than the hold" });
+            }
+            if amount.is_zero() {
+                return Err(Illegal::Disagrees { fact: FACT, why: "a commit of nothing is a void" });
+            }
+        }
+        self.disposal = Some(Disposal {
+            decision,
+            by,
+            decided_at: at,
+            attempts: 0,
+            under_way: false,
+            doubtful: false,
+            refusals: 0,
+            last_ended_at: None,
+            last_failure: None,
+            confirmed_by: None,
+        });
+        self.state = State::Disposing;
+        Ok(())
+    }
+
+    fn attempt(&mut self, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
+        let kind = fact.kind();
+        let Some(disposal) = &mut self.disposal else {
+            return Err(Illegal::Disagrees { fact: kind, why: "nothing was decided" });
+        };
+        let wrong = Illegal::Disagrees { fact: kind, why: "it is another attempt's turn" };
+        let (number, failure) = match fact {
+            Fact::AttemptStarted { attempt } => {
+                let next = disposal.attempts.checked_add(1);
+                if disposal.under_way || Some(*attempt) != next {
+                    return Err(wrong);
+                }
+                disposal.attempts = *attempt;
+                disposal.under_way = true;
+                return Ok(());
+            }
+            Fact::AttemptUnsent { attempt } => (*attempt, Failure::Unsent),
+            Fact::AttemptUnanswered { attempt, cause } => (*attempt, Failure::Unanswered(*cause)),
+            Fact::AttemptRefused { attempt, reason } => (*attempt, Failure::Refused(*reason)),
+            _ => return Err(wrong),
+        };
+        if !disposal.under_way || number != disposal.attempts {
+            return Err(wrong);
+        }
+        disposal.under_way = false;
+        disposal.last_ended_at = Some(at);
+        disposal.last_failure = Some(failure);
+        match failure {
+            Failure::Unsent => {}
+            Failure::Unanswered(_) => disposal.doubtful = true,
+            Failure::Refused(_) => disposal.refusals = disposal.refusals.saturating_add(1),
+        }
+        Ok(())
+    }
+
+    fn dispose(&mut self, outcome: Outcome, confirmed_by: ConfirmedBy) -> Result<(), Illegal> {
+        const FACT: &str = "disposed";
+        self.within_hold(FACT, outcome)?;
+        let decided = self.disposal.as_ref().map(|disposal| disposal.decision);
+        let fits = match outcome {
+            Outcome::Committed(amount) => decided == Some(Decision::Commit(amount)),
+            Outcome::Voided => decided == Some(Decision::Void),
+            Outcome::Expired => true,
+        };
+        if !fits {
+            return Err(Illegal::Disagrees { fact: FACT, why: "it ended in a way that was not decided" });
+        }
+        if let Some(disposal) = &mut self.disposal {
+            disposal.under_way = false;
+            disposal.confirmed_by = Some(confirmed_by);
+        }
+        self.state = State::Disposed(outcome);
+        Ok(())
+    }
+
+    fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
+        let held = self.hold.as_ref().and_then(|hold| hold.amount).or(self.amount_requested);
+        match (outcome, held) {
+            (Outcome::Committed(amount), Some(held)) if amount > held => {
+                Err(Illegal::Disagrees { fact, why: "more than the hold" })
+            }
+            (Outcome::Committed(_) | Outcome::Voided | Outcome::Expired, _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Comparing our holds with the terminal's own: when it is done, how the lists are fetched, and what becomes of the plan. What is
+//! to be done is decided in `reconcile`.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::id::{SessionId, TerminalSessionId};
+use crate::journal::record::{Origin, Report, ReportResult, Trigger};
+use crate::journal::{Entry, Fact, Record};
+use crate::link::Outcome;
+use crate::protocol::response::Response;
+use crate::reconcile::{Lists, Pages, Plan, Progress, Question};
+use crate::session::verdict::Verdict;
+use crate::session::{Input, Refusal, Session};
+use crate::time::Timestamp;
+
+use super::actor::{FromTerminal, TerminalActor};
+use super::requests::opened;
+use super::turn::Holder;
+
+/// Who waits for the end of a reconciliation.
+pub(super) type Waiting = oneshot::Sender<Result<Record, Refusal>>;
+
+/// A reconciliation under way.
+pub(super) struct Comparison {
+    trigger: Trigger,
+    began_at: Timestamp,
+    waiting: Vec<Waiting>,
+    pages: Pages,
+    lists: Vec<Vec<TerminalSessionId>>,
+}
+
+/// A reconciliation that failed on a link that works is tried again after this time, whatever `policy.reconcile_every` says.
+const AGAIN_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+impl TerminalActor {
+    pub(super) fn compare_on_connect(&mut self, ctx: &mut Context<Self>) {
+        self.compare(Trigger::Connect, None);
+        if !self.settings.family.lists_sessions() {
+            self.compared(ctx);
+        }
+    }
+
+    pub(super) fn compare_when_due(&mut self, now: Timestamp) {
+        let failed = self.last_reconciliation.as_ref().is_some_and(|(_, report)| report.result == ReportResult::Failed);
+        let every = self.settings.policy.reconcile_every;
+        let wait = if failed { AGAIN_AFTER_FAILURE.min(every) } else { every };
+        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(|at| now.since(at) >= wait) {
+            self.compare(Trigger::Periodic, None);
+        }
+    }
+
+    /// Begins a reconciliation, or joins the one that is under way.
+    pub(super) fn compare(&mut self, trigger: Trigger, waiting: Option<Waiting>) {
+        let now = self.now();
+        let comparison = self.comparison.get_or_insert_with(|| Comparison {
+            trigger,
+            began_at: now,
+            waiting: Vec::new(),
+            pages: Pages::new(),
+            lists: Vec::new(),
+        });
+        comparison.waiting.extend(waiting);
+        self.turns.list = true;
+    }
+
+    pub(super) fn comparison_lost(&mut self) {
+        // Whoever waits is told by the closed channel.
+        self.comparison = None;
+    }
+
+    /// The turn for lists has come.
+    pub(super) fn begin_lists(&mut self, ctx: &mut Context<Self>) -> bool {
+        match &mut self.comparison {
+            Some(comparison) if self.settings.family.lists_sessions() => {
+                comparison.pages = Pages::new();
+                comparison.lists.clear();
+                self.ask_page(0)
+            }
+            Some(_) => {
+                self.compared(ctx);
+                true
+            }
+            None => {
+                self.turns.release();
+                true
+            }
+        }
+    }
+
+    pub(super) fn page_ended(&mut self, ctx: &mut Context<Self>, outcome: &Outcome) {
+        let Some(comparison) = &mut self.comparison else { return };
+        let list = match outcome {
+            Outcome::Answered(Response::SessionList(list)) => list,
+            Outcome::Answered(other) => {
+                let why = format!("List Sessions was answered with {}", other.name());
+                return self.comparison_failed(ctx, why);
+            }
+            // The link ends with it.
+            Outcome::Unsent | Outcome::Unanswered(_) | Outcome::FlowEnded => return,
+        };
+        match comparison.pages.add(list.clone()) {
+            Progress::More => {
+                let offset = comparison.pages.next_offset();
+                self.page_or_reopen(offset);
+            }
+            Progress::Changed => self.page_or_reopen(0),
+            Progress::Failed => {
+                self.comparison_failed(ctx, "the terminal's list changed between its pages, again and again".to_owned());
+            }
+            Progress::Done(list) => {
+                comparison.lists.push(list);
+                comparison.pages = Pages::new();
+                let enough = comparison.lists.len() >= 2 || !self.plan().needs_second_list;
+                if enough { self.compared(ctx) } else { self.page_or_reopen(0) }
+            }
+        }
+    }
+
+    fn page_or_reopen(&mut self, offset: u8) {
+        if !self.ask_page(offset) {
+            self.reopen("closed", "the link is gone".to_owned());
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let Some(comparison) = &self.comparison else { return Plan::default() };
+        let sessions: Vec<Session> = self.children.values().map(|child| child.session.clone()).collect();
+        let lists = match comparison.lists.as_slice() {
+            [] => None,
+            [first] => Some(Lists { first, second: None }),
+            [first, second, ..] => Some(Lists { first, second: Some(second) }),
+        };
+        Plan::of(&Question {
+            sessions: &sessions,
+            can_list: self.settings.family.lists_sessions(),
+            lists,
+            orphan_policy: self.settings.policy.orphan_policy,
+            began: comparison.began_at,
+        })
+    }
+
+    fn comparison_failed(&mut self, ctx: &mut Context<Self>, why: String) {
+        warn!(terminal = %self.id(), why, "the reconciliation failed");
+        let was_ready = self.reconciled;
+        self.report(ctx, Plan::default(), Some(why.clone()));
+        if !was_ready {
+            // Without a list nothing is known of what is in doubt: set up again, and ask again.
+            self.reopen("reconciliation", why);
+        }
+    }
+
+    /// Both sides are known: act.
+    fn compared(&mut self, ctx: &mut Context<Self>) {
+        let plan = self.plan();
+        for (session, verdict) in &plan.verdicts {
+            self.deliver(*session, Input::Listed(*verdict));
+        }
+        for orphan in plan.orphans.clone() {
+            self.open_orphan(ctx, orphan);
+        }
+        self.report(ctx, plan, None);
+        if !self.reconciled {
+            self.reconciled = true;
+            for session in self.children.keys() {
+                self.deliver(*session, Input::Ready);
+            }
+            let settled = FromTerminal::Settled(self.id().clone());
+            self.tell_fleet(ctx, settled);
+        }
+    }
+
+    /// A hold of unknown origin gets a session of its own, which voids it.
+    fn open_orphan(&mut self, ctx: &mut Context<Self>, orphan: TerminalSessionId) {
+        warn!(terminal = %self.id(), terminal_session_id = %orphan, "the terminal holds a session that the journal does not know");
+        let entry = self.opening(
+            SessionId::new(self.now(), rand::random()),
+            Fact::Opened {
+                origin: Origin::Orphan,
+                connector: None,
+                reference: None,
+                caller_reference: None,
+                amount: None,
+                currency: self.around.currency,
+                idempotency: None,
+            },
+        );
+        let appended = self.around.journal.append(vec![entry]);
+        ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
+            // If it cannot be journaled it is found again by the next reconciliation.
+            match result.map_err(|error| Refusal::JournalUnavailable(error.to_string())).and_then(|records| {
+                let session = opened(&records)?;
+                this.around.observer.session_changed(None, &session, &records);
+                Ok(session)
+            }) {
+                Ok(session) => this.adopt(ctx, session, Input::Listed(Verdict::Adopt(orphan))),
+                Err(refusal) => {
+                    warn!(terminal = %this.id(), %orphan, error = %refusal, "the orphan's session could not be journaled")
+                }
+            }
+            this.go_on(ctx);
+        }));
+    }
+
+    /// Journals what was compared and done, then tells whoever waits.
+    fn report(&mut self, ctx: &mut Context<Self>, plan: Plan, error: Option<String>) {
+        if self.turns.holder == Holder::Reconciliation {
+            self.turns.release();
+        }
+        self.turns.list = false;
+        let Some(comparison) = self.comparison.take() else { return };
+        let result = match (&error, plan.discrepancies.is_empty()) {
+            (Some(_), _) => ReportResult::Failed,
+            (None, true) => ReportResult::Clean,
+            (None, false) => ReportResult::Repaired,
+        };
+        let report = Report {
+            trigger: comparison.trigger,
+            on_terminal: comparison.lists.last().cloned(),
+            in_journal: self.children.values().filter_map(|child| child.session.open_terminal_session()).collect(),
+            discrepancies: plan.discrepancies,
+            result,
+            error,
+            began_at: comparison.began_at,
+        };
+        let now = self.now();
+        self.compared_at = Some(now);
+        self.last_reconciliation = Some((now, report.clone()));
+        self.around.observer.reconciled(&self.settings.id, &report, now);
+        info!(terminal = %self.id(), trigger = ?report.trigger, result = ?report.result, discrepancies = report.discrepancies.len(),
+            "reconciled");
+        let entry = Entry { at: now, terminal: Some(self.id().clone()), session: None, fact: Fact::Reconciled { report } };
+        let appended = self.around.journal.append(vec![entry]);
+        let waiting = comparison.waiting;
+        ctx.spawn(appended.into_actor(self).map(move |result, this, _| {
+            let result = result.map_err(|error| Refusal::JournalUnavailable(error.to_string())).and_then(|records| {
+                records
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))
+            });
+            if let Err(refusal) = &result {
+                warn!(terminal = %this.id(), error = %refusal, "the report of a reconciliation could not be journaled");
+            }
+            for waiting in waiting {
+                // Whoever asked may have gone.
+                drop(waiting.send(result.clone()));
+            }
+        }));
+    }
+}

@@ -1,0 +1,18 @@
+//! One device: its link, the way it is set up, the lanes in which exchanges go, and the sessions that take place on it.
+//!
+//! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
+//! * [`turn`]: whose exchange goes next. Pure.
+//! * [`actor`]: owns the link and the session children; [`requests`]: what people ask of it; `comparison`: how it is reconciled.
+//! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
+
+pub mod actor;
+mod comparison;
+pub mod machine;
+pub mod requests;
+pub mod settings;
+pub mod turn;
+pub mod view;
+
+pub use actor::TerminalActor;
+pub use settings::TerminalSettings;
+pub use view::{Identity, LinkState, View};

@@ -1,0 +1,47 @@
+//! Everything that a terminal's actor must know about its device before it speaks to it.
+
+use std::time::Duration;
+
+use crate::id::TerminalId;
+use crate::link;
+use crate::money::Amount;
+use crate::protocol::Family;
+use crate::session::policy::Policy;
+
+/// One configured terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalSettings {
+    /// Its name.
+    pub id: TerminalId,
+    /// Its family.
+    pub family: Family,
+    /// How to reach it.
+    pub link: link::Settings,
+    /// How many holds may be open on it at once; at least 1.
+    pub connectors: u8,
+    /// How often to ask for its status when nothing else is said; `None` on a serial link.
+    pub keepalive: Option<Duration>,
+    /// What Request Ids must answer, when it is to be checked.
+    pub serial_number: Option<String>,
+    /// The amount for a terminal that always scans.
+    pub preauth: Option<Amount>,
+    /// The rules for its sessions.
+    pub policy: Policy,
+    /// Codes on which the pages of the protocol disagree.
+    pub quirks: Quirks,
+}
+
+/// Command codes on which the pages of the protocol disagree (PSP, conflict C2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// The code of Read Card.
+    pub read_card: u8,
+    /// The code of Select Language.
+    pub select_language: u8,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { read_card: 0x41, select_language: 0x40 }
+    }
+}
