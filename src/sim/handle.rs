@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::bank::{Bank, Hold};
 use super::card::SimCard;
+use super::chance::{Chances, Dice};
 use super::command::Command;
 use super::fault::Fault;
 use super::stage::{Fate, Snapshot, Stage, Traffic};
@@ -119,7 +120,12 @@ impl SimHandle {
         self.plan(command, Fault::Refuse(Reason(reason)));
     }
 
-    /// Forgets planned faults, speaks again, without delay and without permits.
+    /// From now on, what is not planned may happen by chance; the seed decides.
+    pub fn set_chances(&self, chances: Chances, seed: u64) {
+        self.stage.set_dice(Dice::new(chances, seed));
+    }
+
+    /// Forgets planned faults and chances, speaks again, without delay and without permits.
     pub fn clear_faults(&self) {
         self.stage.clear_faults();
     }

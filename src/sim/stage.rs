@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::card::SimCard;
+use super::chance::Dice;
 use super::command::Command;
 use super::fault::{Fault, Faults, corrupt};
 use super::terminal::{Input, Output, SimTerminal};
@@ -307,6 +308,10 @@ impl Stage {
 
     pub(super) fn plan(&self, command: Option<Command>, fault: Fault) {
         self.lock().faults.plan(command, fault);
+    }
+
+    pub(super) fn set_dice(&self, dice: Dice) {
+        self.lock().faults.set_dice(dice);
     }
 
     pub(super) fn clear_faults(&self) {
