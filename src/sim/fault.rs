@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::chance::Dice;
 use super::command::Command;
 use crate::protocol::checksum;
 use crate::protocol::response::Reason;
@@ -39,10 +40,11 @@ impl Fault {
     }
 }
 
-/// Faults that wait for their request, each for one.
+/// Faults that wait for their request, each for one; and those that come by chance.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     planned: VecDeque<(Option<Command>, Fault)>,
+    dice: Option<Dice>,
 }
 
 impl Faults {
@@ -51,19 +53,26 @@ impl Faults {
         self.planned.push_back((command, fault));
     }
 
-    /// Nothing is planned any more.
+    /// From now on, what is not planned may happen by chance.
+    pub(super) fn set_dice(&mut self, dice: Dice) {
+        self.dice = Some(dice);
+    }
+
+    /// Nothing is planned any more, and nothing happens by chance.
     pub(super) fn clear(&mut self) {
-        self.planned.clear();
+        *self = Self::default();
     }
 
     /// What befalls this request.
     pub(super) fn for_request(&mut self, command: Command) -> Option<Fault> {
         self.take(|wanted, fault| fault.befalls_request() && wanted.is_none_or(|wanted| wanted == command))
+            .or_else(|| self.dice.as_mut()?.roll(true))
     }
 
     /// What befalls this answer.
     pub(super) fn for_answer(&mut self, to: Option<Command>) -> Option<Fault> {
         self.take(|wanted, fault| !fault.befalls_request() && (wanted.is_none() || wanted == to))
+            .or_else(|| self.dice.as_mut()?.roll(false))
     }
 
     fn take(&mut self, fits: impl Fn(Option<Command>, Fault) -> bool) -> Option<Fault> {

@@ -7,10 +7,12 @@ use bytes::Bytes;
 
 use super::bank::{Bank, Hold};
 use super::card::SimCard;
+use super::chance::{Chances, Dice};
 use super::command::Command;
 use super::fault::Fault;
-use super::stage::{Fate, Snapshot, Stage, Traffic};
+use super::stage::{Snapshot, Stage};
 use super::terminal::Input;
+use super::traffic::{Fate, Traffic};
 use crate::id::TerminalId;
 use crate::protocol::response::{Reason, TerminalState};
 use crate::protocol::{Family, Response};
@@ -119,7 +121,12 @@ impl SimHandle {
         self.plan(command, Fault::Refuse(Reason(reason)));
     }
 
-    /// Forgets planned faults, speaks again, without delay and without permits.
+    /// From now on, what is not planned may happen by chance; the seed decides.
+    pub fn set_chances(&self, chances: Chances, seed: u64) {
+        self.stage.set_dice(Dice::new(chances, seed));
+    }
+
+    /// Forgets planned faults and chances, speaks again, without delay and without permits.
     pub fn clear_faults(&self) {
         self.stage.clear_faults();
     }

@@ -13,28 +13,37 @@
 
 mod bank;
 mod card;
+mod chance;
 mod command;
 mod depot;
+mod drivers;
 mod fault;
 mod handle;
 mod ledger;
 mod listener;
+mod memory;
 mod pty;
 mod quirks;
+mod settings;
 mod stage;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod wire;
 
 pub use bank::{Bank, BankVerdict, By, Decision, Demand, Hold, HoldState, Policy, Question, Refusal, Violation, ViolationKind};
 pub use card::SimCard;
+pub use chance::Chances;
 pub use command::Command;
 pub use depot::{Depot, DepotError, Listen, SimConfig};
+pub use drivers::Drivers;
 pub use fault::Fault;
 pub use handle::SimHandle;
 pub use ledger::{Ledger, Sum};
-pub use quirks::Quirks;
-pub use stage::{Fate, Snapshot, Traffic};
+pub use quirks::{CardTimeout, Quirks};
+pub use settings::{Settings, SettingsError};
+pub use stage::Snapshot;
 pub use terminal::{Input, Output, SimTerminal};
+pub use traffic::{Fate, Traffic};
 pub use wire::{Heard, Style};

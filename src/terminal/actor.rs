@@ -9,76 +9,23 @@ use actix::prelude::*;
 use tracing::{debug, error, info, warn};
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::Journal;
-use crate::journal::record::{Cause, Report};
+use crate::journal::record::{Cause, Report, Trigger};
 use crate::link::{self, Event, Order, Orders, Outcome, Ticket};
-use crate::money::Currency;
-use crate::protocol::request::StartSession;
+use crate::protocol::Request;
 use crate::protocol::response::{Response, TerminalState};
-use crate::protocol::{Family, Request};
 use crate::session::actor::{
     Deliver, FromSession, Lease, Observer as SessionObserver, SessionActor, StopReason as SessionStop, World,
 };
 use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
 use crate::session::{Session, State};
-use crate::time::{Clock, Timestamp};
+use crate::time::Timestamp;
 
 use super::comparison::Comparison;
 use super::machine::{self, Action, Machine, Plan};
 use super::settings::TerminalSettings;
 use super::turn::{Flow, Holder, Next, Turns};
 use super::view::{LinkState, View};
-
-/// Whoever wants to see what a terminal does: the board, the metrics.
-pub trait Observer: SessionObserver {
-    /// The terminal looks like this now.
-    fn terminal_changed(&self, view: View);
-    /// An exchange has ended.
-    fn exchanged(&self, terminal: &TerminalId, request: &Request, outcome: &Outcome, took: Duration);
-    /// Bytes came that are no frame, or frames that answer nothing.
-    fn frame_error(&self, terminal: &TerminalId, kind: &'static str);
-    /// Our holds have been compared with the terminal's.
-    fn reconciled(&self, terminal: &TerminalId, report: &Report, at: Timestamp);
-    /// The sessions that have not ended, for gauges that depend on the time.
-    fn holds(&self, terminal: &TerminalId, sessions: &mut dyn Iterator<Item = &Session>, now: Timestamp);
-}
-
-/// Speech to the fleet.
-#[derive(Message, Clone, Debug, PartialEq, Eq)]
-#[rtype(result = "()")]
-pub enum FromTerminal {
-    /// The link is gone: when may it be opened again?
-    LinkLost {
-        /// Whose.
-        terminal: TerminalId,
-        /// The `reason` label of `quittance_link_restarts_total`.
-        reason: &'static str,
-    },
-    /// The terminal is set up and reconciled.
-    Settled(TerminalId),
-    /// The actor is gone; without a reason it has crashed.
-    Gone(TerminalId, Option<StopReason>),
-}
-
-/// Why a terminal's actor ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// The program is going down, and everything that could be done is done or has run out of time.
-    Drained,
-}
-
-/// Open the link.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct OpenLink {
-    /// It has failed too often and is tried slowly.
-    pub quarantined: bool,
-}
-
-/// The link has failed too often and is tried slowly from now on.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct Quarantined;
+use super::world::{FromTerminal, OpenLink, Quarantined, StopReason, Surroundings};
 
 /// Look up what time has brought: gauges, reconciliation.
 const PULSE: Duration = Duration::from_secs(1);
@@ -92,21 +39,6 @@ const LAST_EVENT_WITHIN: Duration = Duration::from_secs(10);
 /// So many messages may wait: link events come one by one, and each session has a handful of wishes. More means that the arbiter
 /// is lost, and a sender that is refused says so.
 const MAILBOX: usize = 1024;
-
-/// What a terminal needs of the world.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Where facts go.
-    pub journal: Arc<dyn Journal>,
-    /// What time it is.
-    pub clock: Clock,
-    /// Who reads along.
-    pub observer: Arc<dyn Observer>,
-    /// The site's currency.
-    pub currency: Currency,
-    /// The fleet.
-    pub fleet: Recipient<FromTerminal>,
-}
 
 /// A session that has not ended.
 pub(super) struct Child {
@@ -313,13 +245,12 @@ impl TerminalActor {
     /// Closes the link; that it is gone is told by its last event. One that is closed or gone already has nothing left to close:
     /// a wish that comes late must not hit the link after it.
     pub(super) fn reopen(&mut self, reason: &'static str, why: String) {
-        if self.link.is_none() {
+        if self.link.take().is_none() {
             return;
         }
         warn!(terminal = %self.id(), reason, why, "closing the link");
         self.trouble = Some(reason);
         self.last_error = Some(why);
-        self.link = None;
         self.closed_at = Some(self.now());
     }
 
@@ -443,51 +374,6 @@ impl TerminalActor {
         }
     }
 
-    fn flow_over(&mut self) {
-        self.turns.flow = Flow::None;
-        self.turns.cancel = false;
-        if self.machine.is_up() {
-            // PSP, States: ENABLED is entered automatically at the end of a card flow.
-            self.machine.moved(TerminalState::Enabled);
-        }
-    }
-
-    fn start_ended(&mut self, session: SessionId, outcome: &Outcome) {
-        let Outcome::Answered(Response::CardRead(dol)) = outcome else {
-            self.flow_over();
-            return self.deliver(session, Input::FlowEnded(outcome.clone()));
-        };
-        self.turns.flow = Flow::CardRead(session);
-        self.machine.moved(TerminalState::WaitAuth);
-        let alive = self.children.get(&session).is_some_and(|child| child.session.state == State::Opened);
-        if !alive || self.turns.cancel {
-            self.turns.cancel = true;
-            return;
-        }
-        let card = dol.card();
-        let same_card = |child: &&Child| {
-            let known = child.session.card.as_ref().and_then(|card| card.hash.as_ref());
-            child.session.state == State::Held && known.is_some() && known == card.hash.as_ref()
-        };
-        let earlier: Vec<(SessionId, bool)> =
-            self.children.values().filter(same_card).map(|child| (child.session.id, child.session.charging())).collect();
-        let charging = earlier.iter().find(|(_, charging)| *charging).map(|(id, _)| *id);
-        match charging {
-            Some(charging) if self.settings.policy.tap_to_stop => {
-                self.deliver(charging, Input::StopTapped { tapped_in: session });
-                self.deliver(session, Input::TapToStop);
-            }
-            Some(_) | None => {
-                if self.settings.policy.duplicate_tap == crate::session::policy::DuplicateTap::VoidEarlier {
-                    for (earlier, _) in earlier.iter().filter(|(_, charging)| !charging) {
-                        self.deliver(*earlier, Input::DuplicateTap);
-                    }
-                }
-                self.deliver(session, Input::CardRead(card));
-            }
-        }
-    }
-
     // ── turns ──
 
     /// Hands out turns for as long as there are any, then shows what has become of the terminal.
@@ -543,16 +429,6 @@ impl TerminalActor {
         self.ask(Purpose::Page, Request::ListSessions { offset })
     }
 
-    fn start_request(&self, session: SessionId) -> Option<Request> {
-        let session = &self.children.get(&session)?.session;
-        let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference)
-        else {
-            return None;
-        };
-        let reference_text = session.caller_reference.clone().filter(|_| self.settings.family == Family::Apollo);
-        Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text }))
-    }
-
     // ── the view ──
 
     pub(super) fn view(&self) -> View {
@@ -579,10 +455,14 @@ impl TerminalActor {
         }
     }
 
+    fn show_holds(&self) {
+        let mut sessions = self.children.values().map(|child| &child.session);
+        self.around.observer.holds(&self.settings.id, &mut sessions, self.now());
+    }
+
     fn pulse(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
-        let mut sessions = self.children.values().map(|child| &child.session);
-        self.around.observer.holds(&self.settings.id, &mut sessions, now);
+        self.show_holds();
         self.compare_when_due(now);
         if self.link.as_ref().is_some_and(Orders::is_gone) && self.closed_at.is_none() {
             self.closed_at = Some(now);
@@ -677,9 +557,14 @@ impl Handler<FromSession> for TerminalActor {
         match message {
             FromSession::Wants(session, effect) => self.wanted(ctx, session, effect),
             FromSession::Changed(session) => {
+                if matches!(session.state, State::InDoubt(_)) && self.settings.family.lists_sessions() && self.ready() {
+                    // The link came up before the doubt was durable, so it was not looked into yet.
+                    self.compare(Trigger::Connect, None);
+                }
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }
+                self.show_holds();
                 self.go_on(ctx);
             }
             FromSession::Gone(session, Some(SessionStop::Done)) => {

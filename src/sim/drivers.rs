@@ -1,0 +1,50 @@
+//! People who come by themselves, for `termsim`: whenever a terminal waits for a card, one is held against it after a while.
+
+use std::time::Duration;
+
+use super::bank::Policy;
+use super::card::SimCard;
+use super::chance::Chances;
+use super::handle::SimHandle;
+use crate::protocol::response::TerminalState;
+
+/// PSP, Session Declined: insufficient funds.
+const INSUFFICIENT_FUNDS: u8 = 0x09;
+
+/// Cards are numbered from 1 on each terminal; this many numbers belong to one.
+const CARDS_PER_TERMINAL: u32 = 100_000;
+
+/// Who comes to a terminal, and what goes wrong there.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Drivers {
+    /// How long somebody takes to present a card; nobody comes when none.
+    pub auto_tap: Option<Duration>,
+    /// Every how manieth card is declined.
+    pub decline_every: Option<u32>,
+    /// What goes wrong, and how often.
+    pub chances: Chances,
+    /// What decides when it does.
+    pub seed: u64,
+}
+
+impl Drivers {
+    /// Comes to this terminal, again and again; `place` tells one terminal's cards from another's. Ends when it is dropped.
+    pub async fn visit(self, terminal: SimHandle, place: u32) {
+        terminal.set_chances(self.chances, self.seed);
+        let Some(auto_tap) = self.auto_tap else { return };
+        let mut number = 0u32;
+        loop {
+            terminal.wait_until(TerminalState::WaitCard).await;
+            tokio::time::sleep(auto_tap).await;
+            if terminal.snapshot().state != TerminalState::WaitCard {
+                continue;
+            }
+            number = number % (CARDS_PER_TERMINAL - 1) + 1;
+            let card = SimCard::numbered(place.wrapping_mul(CARDS_PER_TERMINAL).wrapping_add(number));
+            if self.decline_every.is_some_and(|every| number.is_multiple_of(every)) {
+                terminal.bank().set_policy(&card, Policy::decline(INSUFFICIENT_FUNDS));
+            }
+            terminal.tap(&card);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The file that `termsim` reads: which terminals to simulate, and how their drivers and their bank behave.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::bank::Policy;
+use super::chance::Chances;
+use super::depot::{Listen, SimConfig};
+use super::drivers::Drivers;
+use crate::id::TerminalId;
+use crate::protocol::Family;
+
+/// What `termsim` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The terminals, and who comes to each.
+    pub terminals: Vec<(SimConfig, Drivers)>,
+    /// How the bank treats cards that are not declined.
+    pub policy: Policy,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It cannot be read, or is not what it should be.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        error: Box<config::ConfigError>,
+    },
+    /// Values that cannot be; all of them.
+    #[error("{}", .0.join("; "))]
+    Mistakes(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    bank: BankSection,
+    #[serde(default)]
+    drivers: DriversSection,
+    #[serde(default)]
+    faults: Chances,
+    #[serde(default)]
+    terminals: Vec<TerminalSection>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct BankSection {
+    #[serde(deserialize_with = "duration")]
+    reaches_after: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    answers_after: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DriversSection {
+    #[serde(deserialize_with = "duration")]
+    auto_tap: Option<Duration>,
+    decline_every: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TerminalSection {
+    id: String,
+    family: Family,
+    listen: ListenSection,
+    serial_number: Option<String>,
+    #[serde(default, deserialize_with = "duration")]
+    card_timeout: Option<Duration>,
+    drivers: Option<DriversSection>,
+    faults: Option<Chances>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ListenSection {
+    Tcp(SocketAddr),
+    Pty(PathBuf),
+}
+
+impl Settings {
+    /// Reads the file.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let source = config::File::from(path).format(config::FileFormat::Toml);
+        let file = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
+        let unreadable = |error| SettingsError::Unreadable { path: path.display().to_string(), error: Box::new(error) };
+        Self::of(file.map_err(unreadable)?)
+    }
+
+    /// Understands a text as the file is understood.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let source = config::File::from_str(text, config::FileFormat::Toml);
+        let file = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
+        let unreadable = |error| SettingsError::Unreadable { path: "the settings".to_owned(), error: Box::new(error) };
+        Self::of(file.map_err(unreadable)?)
+    }
+
+    fn of(file: File) -> Result<Self, SettingsError> {
+        let mut mistakes = Vec::new();
+        if file.terminals.is_empty() {
+            mistakes.push("terminals: there is none".to_owned());
+        }
+        let mut terminals: Vec<(SimConfig, Drivers)> = Vec::new();
+        for (index, section) in file.terminals.into_iter().enumerate() {
+            let key = format!("terminals[{index}]");
+            let id: TerminalId = match section.id.parse() {
+                Ok(id) => id,
+                Err(error) => {
+                    mistakes.push(format!("{key}.id: {error}"));
+                    continue;
+                }
+            };
+            let fresh = |address: &SocketAddr| address.port() != 0;
+            for (other, _) in &terminals {
+                if other.id == id {
+                    mistakes.push(format!("{key}.id: {id} is there already"));
+                }
+                let same = match (&other.listen, &section.listen) {
+                    (Listen::Tcp(other), ListenSection::Tcp(address)) => other == address && fresh(address),
+                    (Listen::Pty(other), ListenSection::Pty(path)) => other == path,
+                    _ => false,
+                };
+                if same {
+                    mistakes.push(format!("{key}.listen: {} listens there already", other.id));
+                }
+            }
+            let mut config = match (section.family, section.listen) {
+                (Family::Apollo, ListenSection::Tcp(address)) => {
+                    SimConfig { listen: Listen::Tcp(address), ..SimConfig::apollo(id) }
+                }
+                (Family::P6x, ListenSection::Pty(path)) => SimConfig::p6x(id, path),
+                (family, _) => {
+                    let wanted = if family == Family::P6x { "pty" } else { "tcp" };
+                    mistakes.push(format!("{key}.listen: a simulated {} listens on {wanted} only", family.as_str()));
+                    continue;
+                }
+            };
+            if let Some(serial_number) = section.serial_number {
+                if serial_number.len() > 14 && section.family == Family::P6x {
+                    mistakes.push(format!("{key}.serial_number: a P6X has 14 characters at most"));
+                }
+                config.serial_number = serial_number;
+            }
+            if let Some(card_timeout) = section.card_timeout {
+                config.quirks.card_timeout = card_timeout;
+            }
+            let drivers = section.drivers.unwrap_or(file.drivers);
+            let chances = section.faults.unwrap_or(file.faults);
+            check(&key, &drivers, &chances, &mut mistakes);
+            let index = u64::try_from(index).unwrap_or(0);
+            let drivers = Drivers {
+                auto_tap: drivers.auto_tap,
+                decline_every: drivers.decline_every,
+                chances,
+                // Each terminal has its own stream of chance, so that they do not all fail together.
+                seed: file.seed.wrapping_mul(1_000_003).wrapping_add(index),
+            };
+            terminals.push((config, drivers));
+        }
+        if !mistakes.is_empty() {
+            return Err(SettingsError::Mistakes(mistakes));
+        }
+        let zero = Duration::ZERO;
+        let policy = Policy {
+            reaches_after: file.bank.reaches_after.unwrap_or(zero),
+            answers_after: file.bank.answers_after.unwrap_or(zero),
+            ..Policy::APPROVE
+        };
+        Ok(Self { terminals, policy })
+    }
+}
+
+fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut Vec<String>) {
+    if drivers.decline_every == Some(0) {
+        mistakes.push(format!("{key}.drivers.decline_every: every how manieth card, so at least 1"));
+    }
+    for (name, chance, _) in chances.each() {
+        if !(0.0..=1.0).contains(&chance) {
+            mistakes.push(format!("{key}.faults.{name}: a chance is from 0 to 1, but this is {chance}"));
+        }
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = |error| de::Error::custom(format!("{text:?} is no duration such as \"10s\": {error}"));
+    humantime::parse_duration(&text).map(Some).map_err(wrong)
+}
