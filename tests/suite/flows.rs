@@ -17,7 +17,10 @@ fn an_approved_session_is_committed_for_what_was_charged() {
         let body = rig.commit(&session, 3140);
         assert_eq!(body["state"], "committed", "{body}");
         assert_eq!(body["disposal"]["confirmed_by"], "result_ok");
-        assert_eq!((&body["amount_held"], &body["amount_energy"], &body["amount_final"]), (&json!(5000), &json!(1240), &json!(3140)));
+        assert_eq!(
+            (&body["amount_held"], &body["amount_energy"], &body["amount_final"]),
+            (&json!(5000), &json!(1240), &json!(3140))
+        );
         assert_eq!(rig.taken(&session), Some(3140));
         let labels = [("terminal", terminal)];
         assert_eq!(rig.metric("quittance_sessions_approved_total", &labels), 1.0);

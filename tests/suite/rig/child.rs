@@ -60,7 +60,8 @@ impl Child {
         let began = Instant::now();
         let mut lines = self.log.lines.lock().unwrap();
         loop {
-            let told = |line: &String| line.split_once("api=").filter(|_| line.contains(" running ")).map(|(_, at)| at.to_owned());
+            let told =
+                |line: &String| line.split_once("api=").filter(|_| line.contains(" running ")).map(|(_, at)| at.to_owned());
             if let Some(address) = lines.lines[lines.begin..].iter().find_map(told) {
                 return address.split_whitespace().next().unwrap().to_owned();
             }
