@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tracing::{debug, error, info, warn};
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::record::{Report, Trigger};
+use crate::journal::record::{Cause, Report, Trigger};
 use crate::link::{self, Event, Order, Orders, Outcome, Ticket};
 use crate::protocol::Request;
 use crate::protocol::response::{Response, TerminalState};
@@ -83,6 +83,8 @@ pub struct TerminalActor {
     pub(super) draining: bool,
     pub(super) going_down: bool,
     trouble: Option<&'static str>,
+    /// The terminal must be set up again, as soon as no card is being authorised; says why.
+    set_up_later: Option<&'static str>,
     /// When we closed the link ourselves and wait for its last event.
     closed_at: Option<Timestamp>,
     pub(super) last_error: Option<String>,
@@ -119,6 +121,7 @@ impl TerminalActor {
             draining,
             going_down: false,
             trouble: None,
+            set_up_later: None,
             closed_at: None,
             last_error: None,
             published: None,
@@ -188,6 +191,7 @@ impl TerminalActor {
                 if self.turns.flow == Flow::CardRead(session) && self.ask(Purpose::Authorise(session), Request::AuthSession) {
                     self.turns.flow = Flow::Authorising(session);
                 } else {
+                    self.turns.cancel |= self.turns.flow == Flow::CardRead(session);
                     self.deliver(session, Input::Authorised(Outcome::Unsent));
                 }
             }
@@ -202,9 +206,20 @@ impl TerminalActor {
                 }
             }
             Effect::ReleaseTurn => self.release(Holder::Session(session)),
-            Effect::SetUpAgain(why) => self.reopen("set_up_again", why.to_owned()),
+            Effect::SetUpAgain(why) => self.set_up_later = Some(why),
         }
         self.go_on(ctx);
+    }
+
+    /// A session has ended: what it had asked for before it did must not keep others waiting.
+    fn child_gone(&mut self, session: SessionId) {
+        self.children.remove(&session);
+        self.turns.forget(session);
+        let attempting = |(purpose, _): &(Purpose, Request)| matches!(purpose, Purpose::Attempt(of) if *of == session);
+        // An exchange that is under way keeps the lane until its own end.
+        if !self.tickets.values().any(attempting) {
+            self.release(Holder::Session(session));
+        }
     }
 
     fn release(&mut self, holder: Holder) {
@@ -227,10 +242,10 @@ impl TerminalActor {
         true
     }
 
-    /// Closes the link; that it is gone is told by its last event.
+    /// Closes the link; that it is gone is told by its last event. One that is closed or gone already has nothing left to close:
+    /// a wish that comes late must not hit the link after it.
     pub(super) fn reopen(&mut self, reason: &'static str, why: String) {
         if self.link.take().is_none() {
-            // It is gone already.
             return;
         }
         warn!(terminal = %self.id(), reason, why, "closing the link");
@@ -289,10 +304,21 @@ impl TerminalActor {
         self.link_state = LinkState::Down;
         self.reconciled = false;
         self.machine.lost();
-        // Every exchange has had its end already; what was only wanted will not be started any more.
+        // Every exchange has had its end already, unless the link's task has crashed: then its request may have arrived.
+        let unended: Vec<Purpose> = self.tickets.drain().map(|(_, (purpose, _))| purpose).collect();
+        for purpose in unended {
+            let outcome = Outcome::Unanswered(Cause::LinkLost);
+            match purpose {
+                Purpose::Start(session) => self.deliver(session, Input::FlowEnded(outcome)),
+                Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
+                Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
+                Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
+            }
+        }
+        // What was only wanted will not be started any more.
         let wanted = self.turns.flow_session();
         self.turns.lost();
-        self.tickets.clear();
+        self.set_up_later = None;
         self.comparison_lost();
         self.deliver_to_all(&Input::NotReady);
         if let Some(session) = wanted {
@@ -352,6 +378,12 @@ impl TerminalActor {
 
     /// Hands out turns for as long as there are any, then shows what has become of the terminal.
     pub(super) fn go_on(&mut self, ctx: &mut Context<Self>) {
+        // Set-up begins with Reset, and an Auth whose answer is lost leaves somebody's money in doubt: that one comes first.
+        if !matches!(self.turns.flow, Flow::CardRead(_) | Flow::Authorising(_))
+            && let Some(why) = self.set_up_later.take()
+        {
+            self.reopen("set_up_again", why.to_owned());
+        }
         while self.machine.is_up() && self.link.is_some() {
             let now = self.now();
             let status_due = self.machine.status_due_at().is_some_and(|due| due <= now);
@@ -366,6 +398,9 @@ impl TerminalActor {
             Next::Cancel => self.ask(Purpose::Cancel, Request::CancelSession),
             Next::Dispose(session) => {
                 self.deliver(session, Input::Turn);
+                if !self.children.contains_key(&session) {
+                    self.release(Holder::Session(session));
+                }
                 true
             }
             Next::List => self.begin_lists(ctx),
@@ -429,6 +464,9 @@ impl TerminalActor {
         let now = self.now();
         self.show_holds();
         self.compare_when_due(now);
+        if self.link.as_ref().is_some_and(Orders::is_gone) && self.closed_at.is_none() {
+            self.closed_at = Some(now);
+        }
         if self.closed_at.is_some_and(|at| now.since(at) >= LAST_EVENT_WITHIN) {
             // A link whose task has crashed has no last event.
             self.lost(ctx, &link::Loss::Dropped);
@@ -482,7 +520,8 @@ impl Handler<OpenLink> for TerminalActor {
     type Result = ();
 
     fn handle(&mut self, open: OpenLink, ctx: &mut Self::Context) {
-        if self.link.is_some() || self.machine.is_up() {
+        // A link that is still closing says so when it is gone, and then this order is given again.
+        if self.link.is_some() || self.machine.is_up() || self.closed_at.is_some() {
             return;
         }
         self.link_state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
@@ -529,12 +568,13 @@ impl Handler<FromSession> for TerminalActor {
                 self.show_holds();
                 self.go_on(ctx);
             }
-            FromSession::Gone(session, Some(SessionStop::Done | SessionStop::Orphaned)) => {
-                self.children.remove(&session);
+            FromSession::Gone(session, Some(SessionStop::Done)) => {
+                self.child_gone(session);
                 self.go_on(ctx);
             }
-            FromSession::Gone(session, None) => {
-                error!(terminal = %self.id(), %session, "a session's actor crashed; the terminal is rebuilt from the journal");
+            // One that took us for gone has left a session that nobody carries on, just as one that crashed.
+            FromSession::Gone(session, reason @ (Some(SessionStop::Orphaned) | None)) => {
+                error!(terminal = %self.id(), %session, ?reason, "a session's actor is gone; the terminal is rebuilt from the journal");
                 ctx.stop();
             }
         }
