@@ -13,9 +13,9 @@ use crate::id::TerminalId;
 use crate::journal::{Entry, Fact};
 use crate::session::Session;
 use crate::terminal::TerminalActor;
-use crate::terminal::actor::{FromTerminal, OpenLink, Quarantined, Surroundings};
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
+use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Filter;
 use super::Inner;

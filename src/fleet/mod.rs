@@ -29,9 +29,9 @@ use crate::money::{Amount, Currency};
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
-use crate::terminal::actor::Observer;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile};
 use crate::terminal::view::{LinkState, View};
+use crate::terminal::world::Observer;
 use crate::terminal::{TerminalActor, TerminalSettings};
 use crate::time::{Clock, Timestamp};
 
