@@ -68,6 +68,7 @@ async fn a_commit_that_the_terminal_does_not_confirm_is_accepted() {
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_is_not_confirmed_is_shown_as_it_is_by_then() {
     let depot = Scripted::new(disposing());
+    depot.change(|script| script.takes = Duration::from_millis(100));
     let version = disposing().version + 1;
     later(&depot, 5, Session { version, ..disposing() });
     let reply = post(&depot, &path("/commit"), r#"{"amount":3140}"#).await;
