@@ -7,5 +7,6 @@ mod doubt;
 mod flows;
 mod golden;
 mod outages;
+mod restart;
 mod rig;
 mod tidy;

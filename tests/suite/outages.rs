@@ -84,7 +84,7 @@ fn another_terminal_in_its_place_is_quarantined() {
 
 #[test]
 fn noise_is_survived() {
-    let rig = Rig::pair().start();
+    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
     for terminal in [APOLLO, P6X] {
         // Half a frame, a frame with a wrong sum, a length that promises more than ever comes.
         for noise in [&[0x00, 0xFF, 0x55, 0x13][..], &[0xAA, 0x03, 0x3C, 0x26, 0x01, 0x00], &[0xAA, 0xFF, 0x3C]] {

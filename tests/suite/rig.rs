@@ -210,6 +210,11 @@ impl Rig {
         self.child.until(what, check)
     }
 
+    /// Waits until the program logs something, for a moment: something may be otherwise then.
+    pub(crate) fn pause(&self) {
+        self.child.pause();
+    }
+
     /// Waits until the program is ready.
     pub(crate) fn wait_ready(&self) {
         self.until("ready", || (self.api.get("/readyz").0 == 200).then_some(()));
@@ -338,6 +343,11 @@ impl Rig {
     /// All terminals' names.
     pub(crate) fn names(&self) -> Vec<String> {
         self.site.names()
+    }
+
+    /// Ends all faults of all terminals.
+    pub(crate) fn terminals_recover(&self) {
+        self.names().iter().for_each(|name| self.terminal(name).clear_faults());
     }
 
     /// A card that nobody has used.

@@ -83,10 +83,20 @@ impl Child {
                 return found;
             }
             assert!(began.elapsed() < LIMIT, "never {what}");
-            let lines = self.log.lines.lock().unwrap();
-            let nothing_new = |lines: &mut Lines| lines.lines.len() == seen;
-            drop(self.log.grown.wait_timeout_while(lines, NOW_AND_THEN, nothing_new).unwrap());
+            self.wait_beyond(seen);
         }
+    }
+
+    /// Waits for the next line, for a moment.
+    pub(super) fn pause(&self) {
+        let seen = self.log.lines.lock().unwrap().lines.len();
+        self.wait_beyond(seen);
+    }
+
+    fn wait_beyond(&self, seen: usize) {
+        let lines = self.log.lines.lock().unwrap();
+        let nothing_new = |lines: &mut Lines| lines.lines.len() == seen;
+        drop(self.log.grown.wait_timeout_while(lines, NOW_AND_THEN, nothing_new).unwrap());
     }
 
     pub(super) fn kill(&self) {
