@@ -71,8 +71,20 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let diary = Diary::new(clock, screen.is_none());
     let orchestrator = Orchestrator::new(program, place.config.clone(), place.log.clone());
     let client = Client::new(&format!("http://{api}"));
-    let mut show =
-        Show { options, clock, began: clock.now(), place, depot, client, diary, orchestrator, screen, starts: 0, spoke: None };
+    let mut show = Show {
+        options,
+        clock,
+        began: clock.now(),
+        place,
+        depot,
+        client,
+        diary,
+        orchestrator,
+        screen,
+        starts: 0,
+        spoke: None,
+        seen: View::default(),
+    };
     show.introduce()?;
 
     let (teller, told) = watch::channel(None);
@@ -107,6 +119,8 @@ struct Show<'a> {
     starts: u32,
     /// When somebody without a screen was last told.
     spoke: Option<Timestamp>,
+    /// What the orchestrator said last.
+    seen: View,
 }
 
 impl Show<'_> {
@@ -228,10 +242,15 @@ impl Show<'_> {
     }
 
     fn draw(&mut self, told: &watch::Receiver<Option<View>>, ending: bool) {
-        let view = told.borrow();
+        let view = told.borrow().clone();
+        let answers = view.is_some() && self.orchestrator.pid().is_some();
+        if let Some(view) = view {
+            self.seen = view;
+        }
         let bank = self.depot.bank().ledger();
         let scene = Scene {
-            view: view.as_ref(),
+            view: &self.seen,
+            answers,
             pid: self.orchestrator.pid(),
             starts: self.starts,
             url: self.client.url(),

@@ -62,8 +62,10 @@ impl View {
 /// Everything that is shown.
 #[derive(Debug)]
 pub(crate) struct Scene<'a> {
-    /// What the orchestrator says; none while it does not answer.
-    pub(crate) view: Option<&'a View>,
+    /// What the orchestrator said last.
+    pub(crate) view: &'a View,
+    /// Whether it answers now.
+    pub(crate) answers: bool,
     /// Its process, while it runs.
     pub(crate) pid: Option<u32>,
     /// How often it was started.
@@ -85,7 +87,7 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     /// For people without a screen.
     pub(crate) fn line(&self) -> String {
-        let told = self.view.map_or_else(|| "the API does not answer".to_owned(), View::counts);
+        let told = if self.answers { self.view.counts() } else { "the API does not answer".to_owned() };
         format!("{} {told}; bank: {}", minutes(self.diary.running()), self.bank_line())
     }
 
@@ -110,8 +112,7 @@ impl Scene<'_> {
         lines.push(format!("journal       {}", self.place.journal.display()));
         lines.push(String::new());
         lines.push("TERMINAL  FAMILY  LINK         STATE        OPEN  RECONCILED  LAST ERROR".to_owned());
-        let nothing = View::default();
-        let view = self.view.unwrap_or(&nothing);
+        let view = self.view;
         lines.extend(view.terminals.iter().map(terminal));
         lines.push(String::new());
 
@@ -124,14 +125,14 @@ impl Scene<'_> {
             lines.push(format!("… and {} more", view.sessions.len() - holds));
         }
         lines.push(String::new());
-        match self.view {
-            Some(view) => {
-                lines.push(format!("orchestrator  {}", view.counts()));
-                let held = view.metric("quittance_held_amount_minor") / 100.0;
-                let restarts = view.metric("quittance_link_restarts_total");
-                lines.push(format!("              {held:.2} EUR held; links restarted {restarts} times since it was started"));
-            }
-            None => lines.push("orchestrator  does not answer".to_owned()),
+        if self.answers {
+            lines.push(format!("orchestrator  {}", view.counts()));
+            let held = view.metric("quittance_held_amount_minor") / 100.0;
+            let restarts = view.metric("quittance_link_restarts_total");
+            lines.push(format!("              {held:.2} EUR held; links restarted {restarts} times since it was started"));
+        } else {
+            lines.push("orchestrator  does not answer; what is shown is what it said last".to_owned());
+            lines.push(String::new());
         }
         lines.push(format!("bank          {}", self.bank_line()));
         lines.push(String::new());
