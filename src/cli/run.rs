@@ -65,7 +65,6 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(why) => {
-            error!("{why}");
             eprintln!("quittance: {why}");
             1
         }

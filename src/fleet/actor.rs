@@ -13,9 +13,9 @@ use crate::id::TerminalId;
 use crate::journal::{Entry, Fact};
 use crate::session::Session;
 use crate::terminal::TerminalActor;
-use crate::terminal::actor::{FromTerminal, OpenLink, Quarantined, Surroundings};
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
+use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Filter;
 use super::Inner;
@@ -108,9 +108,6 @@ impl FleetActor {
 
     fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, reason: &'static str) {
         let Some((after, quarantined)) = self.judge(&terminal, reason) else { return };
-        if self.going_down.is_some() {
-            return;
-        }
         info!(%terminal, reason, quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
         let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
         if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {

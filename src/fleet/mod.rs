@@ -8,6 +8,8 @@ mod actor;
 pub mod board;
 pub mod restart;
 pub mod supervision;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -29,9 +31,9 @@ use crate::money::{Amount, Currency};
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
-use crate::terminal::actor::Observer;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile};
 use crate::terminal::view::{LinkState, View};
+use crate::terminal::world::Observer;
 use crate::terminal::{TerminalActor, TerminalSettings};
 use crate::time::{Clock, Timestamp};
 

@@ -14,8 +14,8 @@ use crate::protocol::response::{Response, Verdict};
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::ledger::{Ledger, Movements, movement};
 use crate::session::{Session, State, disposal};
-use crate::terminal::actor::Observer;
 use crate::terminal::view::{LinkState, View};
+use crate::terminal::world::Observer;
 use crate::time::Timestamp;
 
 use super::board::Board;

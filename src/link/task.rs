@@ -52,6 +52,11 @@ impl Orders {
             mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order) => order,
         })
     }
+
+    /// Nobody carries out orders any more. [`Event::Lost`] has come or is on its way, unless the link's task has crashed.
+    pub fn is_gone(&self) -> bool {
+        self.orders.is_closed()
+    }
 }
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`].

@@ -38,9 +38,23 @@ pub const COMMANDS: [&str; 14] = [
     "list_sessions",
 ];
 
-/// Why a link is opened again: the `reason` label. All reasons of a lost link, and two of the fleet's own.
-pub const RESTART_REASONS: [&str; 9] =
-    ["refused", "closed", "io", "timeout", "garbage", "out_of_step", "dropped", "panic", "identity"];
+/// Why a link is opened again: the `reason` label. All reasons of a lost link, those for which a terminal gives up a link that
+/// works, and two of the fleet's own.
+pub const RESTART_REASONS: [&str; 13] = [
+    "refused",
+    "closed",
+    "io",
+    "timeout",
+    "garbage",
+    "out_of_step",
+    "dropped",
+    "refused_set_up",
+    "terminal_restarted",
+    "set_up_again",
+    "reconciliation",
+    "panic",
+    "identity",
+];
 
 /// What was wrong with bytes that came: the `kind` label of frame errors.
 pub const FRAME_ERROR_KINDS: [&str; 8] =

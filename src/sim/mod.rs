@@ -21,6 +21,7 @@ mod fault;
 mod handle;
 mod ledger;
 mod listener;
+mod memory;
 mod pty;
 mod quirks;
 mod settings;
@@ -28,6 +29,7 @@ mod stage;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod wire;
 
 pub use bank::{Bank, BankVerdict, By, Decision, Demand, Hold, HoldState, Policy, Question, Refusal, Violation, ViolationKind};
@@ -39,8 +41,9 @@ pub use drivers::Drivers;
 pub use fault::Fault;
 pub use handle::SimHandle;
 pub use ledger::{Ledger, Sum};
-pub use quirks::Quirks;
+pub use quirks::{CardTimeout, Quirks};
 pub use settings::{Settings, SettingsError};
-pub use stage::{Fate, Snapshot, Traffic};
+pub use stage::Snapshot;
 pub use terminal::{Input, Output, SimTerminal};
+pub use traffic::{Fate, Traffic};
 pub use wire::{Heard, Style};

@@ -195,5 +195,6 @@ fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut 
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map(Some).map_err(de::Error::custom)
+    let wrong = |error| de::Error::custom(format!("{text:?} is no duration such as \"10s\": {error}"));
+    humantime::parse_duration(&text).map(Some).map_err(wrong)
 }

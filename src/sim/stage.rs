@@ -2,7 +2,6 @@
 //! waits to be sent, and the log. Everything happens under one lock, so that an observer never sees half of it.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::chance::Dice;
 use super::command::Command;
 use super::fault::{Fault, Faults, corrupt};
 use super::terminal::{Input, Output, SimTerminal};
+use super::traffic::{Fate, Traffic};
 use super::wire::{self, Heard, Style};
 use crate::id::TerminalSessionId;
 use crate::protocol::response::{TerminalState, Verdict};
@@ -41,50 +41,6 @@ pub struct Snapshot {
     pub said: u64,
     /// How many frames wait to be sent.
     pub waiting: usize,
-}
-
-/// What has become of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// A request that the terminal has processed.
-    Processed,
-    /// A request that was lost on purpose.
-    Ignored,
-    /// An answer, or something unasked, that was sent.
-    Sent,
-    /// An answer that was lost, on purpose or since nobody listens.
-    Lost,
-}
-
-/// A frame of the log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Traffic {
-    /// Counts the frames of a whole depot in the order of their times.
-    pub order: u64,
-    /// When.
-    pub at: Timestamp,
-    /// Which request, or the request that this answers; none for what nobody asked.
-    pub command: Option<Command>,
-    /// What the terminal heard; none for what it said.
-    pub heard: Option<Heard>,
-    /// What the terminal said; none for what it heard, and for raw bytes.
-    pub said: Option<Response>,
-    /// What became of it.
-    pub fate: Fate,
-    /// The bytes, as they were or would have been on the wire.
-    pub bytes: Bytes,
-}
-
-impl fmt::Debug for Traffic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the bytes: they may hold card data.
-        write!(f, "{} {} {:?} {:?} ", self.order, self.at, self.fate, self.command)?;
-        match (&self.heard, &self.said) {
-            (Some(heard), _) => write!(f, "<- {heard:?}"),
-            (None, Some(said)) => write!(f, "-> {said:?}"),
-            (None, None) => write!(f, "-> {} raw bytes", self.bytes.len()),
-        }
-    }
 }
 
 /// What the wire is to do next.
@@ -199,7 +155,7 @@ impl Stage {
         self.act(|stage, inner, now| {
             let command = Command::heard(&heard);
             *inner.heard.entry(command).or_default() += 1;
-            let fault = inner.faults.for_request(command);
+            let fault = if inner.silent { None } else { inner.faults.for_request(command) };
             let ignored = inner.silent || matches!(fault, Some(Fault::LoseRequest | Fault::CutBefore));
             let fate = if ignored { Fate::Ignored } else { Fate::Processed };
             let entry =
@@ -207,7 +163,7 @@ impl Stage {
             stage.note(inner, entry);
             match fault {
                 Some(Fault::CutBefore) => inner.outbox.push_back(Outgoing::Cut),
-                Some(Fault::Refuse(reason)) if !inner.silent => {
+                Some(Fault::Refuse(reason)) => {
                     let style = inner.terminal.style();
                     let verdict = Verdict::NotOk(style.detailed.then_some(reason));
                     stage.say(inner, Response::Result(verdict), Some(command), style, now);

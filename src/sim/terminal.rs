@@ -14,14 +14,14 @@
 
 use std::time::Duration;
 
-use super::bank::{Bank, By, Decision, Demand, Question, Refusal};
+use super::bank::{Bank, Decision, Demand, Question, Refusal};
 use super::card::SimCard;
 use super::command::Command;
-use super::quirks::Quirks;
+use super::memory::Memory;
+use super::quirks::{CardTimeout, Quirks};
 use super::wire::{Heard, Style};
-use crate::id::{SessionReference, TerminalId, TerminalSessionId};
-use crate::money::Amount;
-use crate::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
+use crate::id::{TerminalId, TerminalSessionId};
+use crate::protocol::request::{Options, Protocol, Setup, StartSession};
 use crate::protocol::response::{Ids, Reason, SessionList, Status, TerminalState, TransactionEvent, Verdict};
 use crate::protocol::{Family, Request, Response};
 use crate::time::Timestamp;
@@ -110,16 +110,6 @@ struct Underway {
     setup: Setup,
 }
 
-/// A session that the terminal remembers: it survives everything but [`Input::ForgetSessions`].
-#[derive(Clone, Debug)]
-struct OpenSession {
-    id: TerminalSessionId,
-    reference: SessionReference,
-    amount: Amount,
-    /// When the terminal ends it by itself, and how (PSP, Setup).
-    dead_man: Option<(Timestamp, TimeoutAction)>,
-}
-
 /// A simulated terminal.
 #[derive(Clone, Debug)]
 pub struct SimTerminal {
@@ -134,8 +124,7 @@ pub struct SimTerminal {
     setup: Option<Setup>,
     flow: Option<Flow>,
     underway: Vec<Underway>,
-    sessions: Vec<OpenSession>,
-    next_session: u32,
+    memory: Memory,
     /// TCP only: when something was last heard or said, while a host is connected.
     active_at: Option<Timestamp>,
 }
@@ -144,10 +133,10 @@ impl SimTerminal {
     /// A terminal that has just been switched on.
     pub fn new(id: TerminalId, family: Family, serial_number: String, quirks: Quirks, bank: Bank) -> Self {
         Self {
+            memory: Memory::new(id.clone(), bank.clone(), quirks.first_session_id),
             id,
             family,
             bank,
-            next_session: quirks.first_session_id,
             quirks,
             serial_number,
             state: TerminalState::Offline,
@@ -156,7 +145,6 @@ impl SimTerminal {
             setup: None,
             flow: None,
             underway: Vec::new(),
-            sessions: Vec::new(),
             active_at: None,
         }
     }
@@ -173,7 +161,7 @@ impl SimTerminal {
 
     /// The sessions that it remembers, oldest first.
     pub fn sessions(&self) -> Vec<TerminalSessionId> {
-        self.sessions.iter().map(|session| session.id).collect()
+        self.memory.ids().collect()
     }
 
     /// When it next wants an [`Input::Tick`].
@@ -184,8 +172,7 @@ impl SimTerminal {
             None => None,
         };
         let underway = self.underway.iter().map(|question| question.arrives).min();
-        let dead_man = self.sessions.iter().filter_map(|session| session.dead_man.map(|(at, _)| at)).min();
-        [flow, underway, dead_man, self.idle_until()].into_iter().flatten().min()
+        [flow, underway, self.memory.next_end(), self.idle_until()].into_iter().flatten().min()
     }
 
     /// The one way in.
@@ -212,7 +199,7 @@ impl SimTerminal {
                 self.setup = None;
                 self.active_at = None;
             }
-            Input::ForgetSessions => self.sessions.clear(),
+            Input::ForgetSessions => self.memory.forget(),
             Input::Tick => {}
         }
         // A bank that answers at once answers now.
@@ -235,11 +222,12 @@ impl SimTerminal {
             Heard::Request(request) => request,
             Heard::RemoveSessions => {
                 // PSP 18, point 11: it only forgets; the bank keeps the holds.
-                self.sessions.clear();
+                self.memory.forget();
                 return self.say(Response::Result(Verdict::Ok), command, out);
             }
             Heard::Unknown(_) => return self.refuse(command, UNKNOWN_COMMAND, out),
             Heard::Incorrect(_) => return self.refuse(command, INCORRECT_MESSAGE, out),
+            Heard::Damaged if self.quirks.ignore_damaged => return,
             Heard::Damaged => return self.refuse(command, Reason::INCORRECT_CHECKSUM, out),
         };
         match request {
@@ -247,6 +235,9 @@ impl SimTerminal {
                 // PSP 18, point 2: answered in the format that was in force.
                 self.say(Response::Result(Verdict::Ok), command, out);
                 self.go_offline();
+                if self.quirks.reset_forgets {
+                    self.memory.forget();
+                }
             }
             Request::Synchronize => {
                 self.flow = None;
@@ -256,6 +247,9 @@ impl SimTerminal {
             Request::Protocol(wanted) => self.negotiate(wanted, out),
             Request::Setup(setup) => {
                 self.setup = Some(setup);
+                if self.quirks.setup_rearms {
+                    self.memory.rearm(setup, now);
+                }
                 self.state = TerminalState::Disabled;
                 self.say(Response::Result(Verdict::Ok), command, out);
             }
@@ -280,8 +274,8 @@ impl SimTerminal {
             Request::CommitSession { session, amount } => self.dispose(session, Demand::Commit(amount), now, out),
             Request::VoidSession { session } => self.dispose(session, Demand::Void, now, out),
             Request::ListSessions { offset } => {
-                let total = u8::try_from(self.sessions.len()).unwrap_or(u8::MAX);
-                let page = self.sessions.iter().map(|session| session.id).skip(usize::from(offset));
+                let total = u8::try_from(self.memory.len()).unwrap_or(u8::MAX);
+                let page = self.memory.ids().skip(usize::from(offset));
                 let sessions = page.take(self.quirks.sessions_per_page).collect();
                 self.say(Response::SessionList(SessionList { total, sessions }), command, out);
             }
@@ -332,7 +326,7 @@ impl SimTerminal {
             return self.refuse(command, INCORRECT_MESSAGE, out);
         }
         // PSP 18, point 6. A question that is still underway may yet become a session.
-        let open = self.sessions.iter().any(|session| session.reference == start.reference)
+        let open = self.memory.has_reference(start.reference)
             || self.underway.iter().any(|question| question.start.reference == start.reference);
         if open {
             return self.refuse(command, Reason::DUPLICATE_SESSION, out);
@@ -365,9 +359,7 @@ impl SimTerminal {
         };
         let card = card.clone();
         let policy = self.bank.policy(&card);
-        let session = TerminalSessionId(self.next_session);
-        // PSP 18, point 10: ids are not reused while there are others, and 0 is nobody's.
-        self.next_session = self.next_session.checked_add(1).unwrap_or(1);
+        let session = self.memory.number(&self.quirks);
         self.underway.push(Underway {
             arrives: now.after(policy.reaches_after),
             answers_after: policy.answers_after,
@@ -390,19 +382,8 @@ impl SimTerminal {
 
     fn dispose(&mut self, id: TerminalSessionId, demand: Demand, now: Timestamp, out: &mut Vec<Output>) {
         let command = if demand == Demand::Void { Command::Void } else { Command::Commit };
-        let Some(index) = self.sessions.iter().position(|session| session.id == id) else {
-            self.bank.note_refused(&self.id, id, demand, now);
-            return self.refuse(command, Reason::SESSION_NOT_FOUND, out);
-        };
-        let done = match demand {
-            Demand::Commit(amount) => self.bank.capture(&self.id, id, amount, By::Host, now),
-            Demand::Void => self.bank.release(&self.id, id, By::Host, now),
-        };
-        match done {
-            Ok(()) => {
-                self.sessions.remove(index);
-                self.say(Response::Result(Verdict::Ok), command, out);
-            }
+        match self.memory.end(id, demand, &self.quirks, now) {
+            Ok(()) => self.say(Response::Result(Verdict::Ok), command, out),
             Err(Refusal::Amount) => self.refuse(command, INCORRECT_MESSAGE, out),
             Err(Refusal::Unknown | Refusal::Ended) => self.refuse(command, Reason::SESSION_NOT_FOUND, out),
         }
@@ -418,7 +399,11 @@ impl SimTerminal {
             FlowStep::WaitCard { until } if *until <= now => {
                 // PSP 18, point 7.
                 self.end_flow(out);
-                self.say(Response::Cancelled, Command::Start, out);
+                match self.quirks.on_card_timeout {
+                    CardTimeout::Cancelled => self.say(Response::Cancelled, Command::Start, out),
+                    CardTimeout::NotOk => self.refuse(Command::Start, Reason::CANCELLED, out),
+                    CardTimeout::Silent => {}
+                }
             }
             FlowStep::WaitAuth { until, .. } if *until <= now => {
                 // PSP 18, point 7: silently.
@@ -458,7 +443,7 @@ impl SimTerminal {
                 tracing::debug!(terminal = %self.id, %session, "the bank has answered, but nobody waits for it any more");
             }
         }
-        self.end_old_sessions(now);
+        self.memory.end_old(now);
     }
 
     fn ask_bank(&mut self, question: &Underway) -> Response {
@@ -471,20 +456,10 @@ impl SimTerminal {
             partial: self.family == Family::Apollo,
         };
         let detailed = self.style.detailed;
-        let held = match self.bank.authorise(&asked, question.arrives) {
+        let held = match self.memory.hold(&asked, question.setup, question.arrives) {
             Decision::Declined(reason) => return Response::Declined { reason: detailed.then_some(reason), rest: 0 },
             Decision::Held(held) => held,
         };
-        let Setup { timeout_seconds, action } = question.setup;
-        // PSP 18, point 4: 0 and the largest number mean never; a hold keeps the values that were in force when it was made.
-        let ends = !matches!(timeout_seconds, 0 | u32::MAX);
-        let after = Duration::from_secs(u64::from(timeout_seconds));
-        self.sessions.push(OpenSession {
-            id: question.session,
-            reference: question.start.reference,
-            amount: held,
-            dead_man: ends.then(|| (question.arrives.after(after), action)),
-        });
         let dol = if self.options.contains(Options::AUTHORIZATION_DOL) {
             super::wire::card_dol(&question.card, &question.start.dol)
         } else {
@@ -494,24 +469,6 @@ impl SimTerminal {
             Response::Approved { session: question.session, dol }
         } else {
             Response::PartiallyApproved { session: question.session, amount: held, dol }
-        }
-    }
-
-    /// The dead-man timer (PSP, Setup): commits the whole hold or gives it back, and deletes the session.
-    fn end_old_sessions(&mut self, now: Timestamp) {
-        let sessions = std::mem::take(&mut self.sessions);
-        for session in sessions {
-            let Some((at, action)) = session.dead_man.filter(|(at, _)| *at <= now) else {
-                self.sessions.push(session);
-                continue;
-            };
-            let ended = match action {
-                TimeoutAction::Commit => self.bank.capture(&self.id, session.id, session.amount, By::TerminalTimer, at),
-                TimeoutAction::Void => self.bank.release(&self.id, session.id, By::TerminalTimer, at),
-            };
-            if let Err(refusal) = ended {
-                tracing::warn!(terminal = %self.id, session = %session.id, %refusal, "the bank refused the terminal's timer");
-            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod money;
+mod quirks;
 mod settings;
 mod states;
 mod wires;

@@ -15,6 +15,9 @@ const HOST_PREAMBLE: u8 = 0xCC;
 /// PSP, Message codes: a request that the program never sends, but that terminals know.
 const REMOVE_SESSIONS: u8 = 0x56;
 
+/// PSP conflict C1: some pages give Get Status Response the code of Result.
+const RESULT: u8 = 0x00;
+
 /// The longest extended block that a simulated terminal takes; a longer one is noise. PSP names no limit.
 const EXTENDED_LENGTH_MAX: usize = 8192;
 
@@ -86,7 +89,11 @@ pub(super) fn write(response: &Response, style: Style, family: Family, quirks: &
         Response::Result(Verdict::Ok) if style.detailed => payload.put_slice(&[0x00, 0x00]),
         _ => response.encode(&mut payload, &Context { family, format, status_outstanding: false })?,
     }
-    Ok(frame(quirks, style.extended, response.code(), &payload))
+    let code = match response {
+        Response::Status(_) if quirks.status_as_result => RESULT,
+        _ => response.code(),
+    };
+    Ok(frame(quirks, style.extended, code, &payload))
 }
 
 /// A frame with this code and payload. What does not fit its length field is cut off: a terminal sends no impossible frames.

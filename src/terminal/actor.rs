@@ -9,76 +9,23 @@ use actix::prelude::*;
 use tracing::{debug, error, info, warn};
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::Journal;
-use crate::journal::record::Report;
+use crate::journal::record::{Cause, Report, Trigger};
 use crate::link::{self, Event, Order, Orders, Outcome, Ticket};
-use crate::money::Currency;
-use crate::protocol::request::StartSession;
+use crate::protocol::Request;
 use crate::protocol::response::{Response, TerminalState};
-use crate::protocol::{Family, Request};
 use crate::session::actor::{
     Deliver, FromSession, Lease, Observer as SessionObserver, SessionActor, StopReason as SessionStop, World,
 };
 use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
 use crate::session::{Session, State};
-use crate::time::{Clock, Timestamp};
+use crate::time::Timestamp;
 
 use super::comparison::Comparison;
 use super::machine::{self, Action, Machine, Plan};
 use super::settings::TerminalSettings;
 use super::turn::{Flow, Holder, Next, Turns};
 use super::view::{LinkState, View};
-
-/// Whoever wants to see what a terminal does: the board, the metrics.
-pub trait Observer: SessionObserver {
-    /// The terminal looks like this now.
-    fn terminal_changed(&self, view: View);
-    /// An exchange has ended.
-    fn exchanged(&self, terminal: &TerminalId, request: &Request, outcome: &Outcome, took: Duration);
-    /// Bytes came that are no frame, or frames that answer nothing.
-    fn frame_error(&self, terminal: &TerminalId, kind: &'static str);
-    /// Our holds have been compared with the terminal's.
-    fn reconciled(&self, terminal: &TerminalId, report: &Report, at: Timestamp);
-    /// The sessions that have not ended, for gauges that depend on the time.
-    fn holds(&self, terminal: &TerminalId, sessions: &mut dyn Iterator<Item = &Session>, now: Timestamp);
-}
-
-/// Speech to the fleet.
-#[derive(Message, Clone, Debug, PartialEq, Eq)]
-#[rtype(result = "()")]
-pub enum FromTerminal {
-    /// The link is gone: when may it be opened again?
-    LinkLost {
-        /// Whose.
-        terminal: TerminalId,
-        /// The `reason` label of `quittance_link_restarts_total`.
-        reason: &'static str,
-    },
-    /// The terminal is set up and reconciled.
-    Settled(TerminalId),
-    /// The actor is gone; without a reason it has crashed.
-    Gone(TerminalId, Option<StopReason>),
-}
-
-/// Why a terminal's actor ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// The program is going down, and everything that could be done is done or has run out of time.
-    Drained,
-}
-
-/// Open the link.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct OpenLink {
-    /// It has failed too often and is tried slowly.
-    pub quarantined: bool,
-}
-
-/// The link has failed too often and is tried slowly from now on.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct Quarantined;
+use super::world::{FromTerminal, OpenLink, Quarantined, StopReason, Surroundings};
 
 /// Look up what time has brought: gauges, reconciliation.
 const PULSE: Duration = Duration::from_secs(1);
@@ -92,21 +39,6 @@ const LAST_EVENT_WITHIN: Duration = Duration::from_secs(10);
 /// So many messages may wait: link events come one by one, and each session has a handful of wishes. More means that the arbiter
 /// is lost, and a sender that is refused says so.
 const MAILBOX: usize = 1024;
-
-/// What a terminal needs of the world.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Where facts go.
-    pub journal: Arc<dyn Journal>,
-    /// What time it is.
-    pub clock: Clock,
-    /// Who reads along.
-    pub observer: Arc<dyn Observer>,
-    /// The site's currency.
-    pub currency: Currency,
-    /// The fleet.
-    pub fleet: Recipient<FromTerminal>,
-}
 
 /// A session that has not ended.
 pub(super) struct Child {
@@ -151,6 +83,8 @@ pub struct TerminalActor {
     pub(super) draining: bool,
     pub(super) going_down: bool,
     trouble: Option<&'static str>,
+    /// The terminal must be set up again, as soon as no card is being authorised; says why.
+    set_up_later: Option<&'static str>,
     /// When we closed the link ourselves and wait for its last event.
     closed_at: Option<Timestamp>,
     pub(super) last_error: Option<String>,
@@ -187,6 +121,7 @@ impl TerminalActor {
             draining,
             going_down: false,
             trouble: None,
+            set_up_later: None,
             closed_at: None,
             last_error: None,
             published: None,
@@ -256,6 +191,7 @@ impl TerminalActor {
                 if self.turns.flow == Flow::CardRead(session) && self.ask(Purpose::Authorise(session), Request::AuthSession) {
                     self.turns.flow = Flow::Authorising(session);
                 } else {
+                    self.turns.cancel |= self.turns.flow == Flow::CardRead(session);
                     self.deliver(session, Input::Authorised(Outcome::Unsent));
                 }
             }
@@ -270,9 +206,20 @@ impl TerminalActor {
                 }
             }
             Effect::ReleaseTurn => self.release(Holder::Session(session)),
-            Effect::SetUpAgain(why) => self.reopen("set_up_again", why.to_owned()),
+            Effect::SetUpAgain(why) => self.set_up_later = Some(why),
         }
         self.go_on(ctx);
+    }
+
+    /// A session has ended: what it had asked for before it did must not keep others waiting.
+    fn child_gone(&mut self, session: SessionId) {
+        self.children.remove(&session);
+        self.turns.forget(session);
+        let attempting = |(purpose, _): &(Purpose, Request)| matches!(purpose, Purpose::Attempt(of) if *of == session);
+        // An exchange that is under way keeps the lane until its own end.
+        if !self.tickets.values().any(attempting) {
+            self.release(Holder::Session(session));
+        }
     }
 
     fn release(&mut self, holder: Holder) {
@@ -295,12 +242,15 @@ impl TerminalActor {
         true
     }
 
-    /// Closes the link; that it is gone is told by its last event.
+    /// Closes the link; that it is gone is told by its last event. One that is closed or gone already has nothing left to close:
+    /// a wish that comes late must not hit the link after it.
     pub(super) fn reopen(&mut self, reason: &'static str, why: String) {
+        if self.link.take().is_none() {
+            return;
+        }
         warn!(terminal = %self.id(), reason, why, "closing the link");
         self.trouble = Some(reason);
         self.last_error = Some(why);
-        self.link = None;
         self.closed_at = Some(self.now());
     }
 
@@ -354,10 +304,21 @@ impl TerminalActor {
         self.link_state = LinkState::Down;
         self.reconciled = false;
         self.machine.lost();
-        // Every exchange has had its end already; what was only wanted will not be started any more.
+        // Every exchange has had its end already, unless the link's task has crashed: then its request may have arrived.
+        let unended: Vec<Purpose> = self.tickets.drain().map(|(_, (purpose, _))| purpose).collect();
+        for purpose in unended {
+            let outcome = Outcome::Unanswered(Cause::LinkLost);
+            match purpose {
+                Purpose::Start(session) => self.deliver(session, Input::FlowEnded(outcome)),
+                Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
+                Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
+                Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
+            }
+        }
+        // What was only wanted will not be started any more.
         let wanted = self.turns.flow_session();
         self.turns.lost();
-        self.tickets.clear();
+        self.set_up_later = None;
         self.comparison_lost();
         self.deliver_to_all(&Input::NotReady);
         if let Some(session) = wanted {
@@ -413,55 +374,16 @@ impl TerminalActor {
         }
     }
 
-    fn flow_over(&mut self) {
-        self.turns.flow = Flow::None;
-        self.turns.cancel = false;
-        if self.machine.is_up() {
-            // PSP, States: ENABLED is entered automatically at the end of a card flow.
-            self.machine.moved(TerminalState::Enabled);
-        }
-    }
-
-    fn start_ended(&mut self, session: SessionId, outcome: &Outcome) {
-        let Outcome::Answered(Response::CardRead(dol)) = outcome else {
-            self.flow_over();
-            return self.deliver(session, Input::FlowEnded(outcome.clone()));
-        };
-        self.turns.flow = Flow::CardRead(session);
-        self.machine.moved(TerminalState::WaitAuth);
-        let alive = self.children.get(&session).is_some_and(|child| child.session.state == State::Opened);
-        if !alive || self.turns.cancel {
-            self.turns.cancel = true;
-            return;
-        }
-        let card = dol.card();
-        let same_card = |child: &&Child| {
-            let known = child.session.card.as_ref().and_then(|card| card.hash.as_ref());
-            child.session.state == State::Held && known.is_some() && known == card.hash.as_ref()
-        };
-        let earlier: Vec<(SessionId, bool)> =
-            self.children.values().filter(same_card).map(|child| (child.session.id, child.session.charging())).collect();
-        let charging = earlier.iter().find(|(_, charging)| *charging).map(|(id, _)| *id);
-        match charging {
-            Some(charging) if self.settings.policy.tap_to_stop => {
-                self.deliver(charging, Input::StopTapped { tapped_in: session });
-                self.deliver(session, Input::TapToStop);
-            }
-            Some(_) | None => {
-                if self.settings.policy.duplicate_tap == crate::session::policy::DuplicateTap::VoidEarlier {
-                    for (earlier, _) in earlier.iter().filter(|(_, charging)| !charging) {
-                        self.deliver(*earlier, Input::DuplicateTap);
-                    }
-                }
-                self.deliver(session, Input::CardRead(card));
-            }
-        }
-    }
-
     // ── turns ──
 
     /// Hands out turns for as long as there are any, then shows what has become of the terminal.
     pub(super) fn go_on(&mut self, ctx: &mut Context<Self>) {
+        // Set-up begins with Reset, and an Auth whose answer is lost leaves somebody's money in doubt: that one comes first.
+        if !matches!(self.turns.flow, Flow::CardRead(_) | Flow::Authorising(_))
+            && let Some(why) = self.set_up_later.take()
+        {
+            self.reopen("set_up_again", why.to_owned());
+        }
         while self.machine.is_up() && self.link.is_some() {
             let now = self.now();
             let status_due = self.machine.status_due_at().is_some_and(|due| due <= now);
@@ -476,6 +398,9 @@ impl TerminalActor {
             Next::Cancel => self.ask(Purpose::Cancel, Request::CancelSession),
             Next::Dispose(session) => {
                 self.deliver(session, Input::Turn);
+                if !self.children.contains_key(&session) {
+                    self.release(Holder::Session(session));
+                }
                 true
             }
             Next::List => self.begin_lists(ctx),
@@ -504,16 +429,6 @@ impl TerminalActor {
         self.ask(Purpose::Page, Request::ListSessions { offset })
     }
 
-    fn start_request(&self, session: SessionId) -> Option<Request> {
-        let session = &self.children.get(&session)?.session;
-        let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference)
-        else {
-            return None;
-        };
-        let reference_text = session.caller_reference.clone().filter(|_| self.settings.family == Family::Apollo);
-        Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text }))
-    }
-
     // ── the view ──
 
     pub(super) fn view(&self) -> View {
@@ -540,11 +455,18 @@ impl TerminalActor {
         }
     }
 
+    fn show_holds(&self) {
+        let mut sessions = self.children.values().map(|child| &child.session);
+        self.around.observer.holds(&self.settings.id, &mut sessions, self.now());
+    }
+
     fn pulse(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
-        let mut sessions = self.children.values().map(|child| &child.session);
-        self.around.observer.holds(&self.settings.id, &mut sessions, now);
+        self.show_holds();
         self.compare_when_due(now);
+        if self.link.as_ref().is_some_and(Orders::is_gone) && self.closed_at.is_none() {
+            self.closed_at = Some(now);
+        }
         if self.closed_at.is_some_and(|at| now.since(at) >= LAST_EVENT_WITHIN) {
             // A link whose task has crashed has no last event.
             self.lost(ctx, &link::Loss::Dropped);
@@ -598,11 +520,13 @@ impl Handler<OpenLink> for TerminalActor {
     type Result = ();
 
     fn handle(&mut self, open: OpenLink, ctx: &mut Self::Context) {
-        if self.link.is_some() || self.machine.is_up() {
+        // A link that is still closing says so when it is gone, and then this order is given again.
+        if self.link.is_some() || self.machine.is_up() || self.closed_at.is_some() {
             return;
         }
         self.link_state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
         self.trouble = None;
+        self.closed_at = None;
         self.link = Some(link::open(self.settings.link.clone(), self.around.clock, ctx.address().recipient()));
         self.publish();
     }
@@ -634,19 +558,40 @@ impl Handler<FromSession> for TerminalActor {
         match message {
             FromSession::Wants(session, effect) => self.wanted(ctx, session, effect),
             FromSession::Changed(session) => {
+                if matches!(session.state, State::InDoubt(_)) && self.settings.family.lists_sessions() && self.ready() {
+                    // The link came up before the doubt was durable, so it was not looked into yet.
+                    self.compare(Trigger::Connect, None);
+                }
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }
+                self.show_holds();
                 self.go_on(ctx);
             }
-            FromSession::Gone(session, Some(SessionStop::Done | SessionStop::Orphaned)) => {
-                self.children.remove(&session);
+            FromSession::Gone(session, Some(SessionStop::Done)) => {
+                self.child_gone(session);
                 self.go_on(ctx);
             }
-            FromSession::Gone(session, None) => {
-                error!(terminal = %self.id(), %session, "a session's actor crashed; the terminal is rebuilt from the journal");
+            // One that took us for gone has left a session that nobody carries on, just as one that crashed.
+            FromSession::Gone(session, reason @ (Some(SessionStop::Orphaned) | None)) => {
+                error!(terminal = %self.id(), %session, ?reason, "a session's actor is gone; the terminal is rebuilt from the journal");
                 ctx.stop();
             }
         }
+    }
+}
+
+/// A bug, for tests of the supervisor.
+#[cfg(test)]
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for TerminalActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+        panic!("told to");
     }
 }

@@ -17,9 +17,10 @@ use crate::session::verdict::Verdict;
 use crate::session::{Input, Refusal, Session};
 use crate::time::Timestamp;
 
-use super::actor::{FromTerminal, TerminalActor};
+use super::actor::TerminalActor;
 use super::requests::opened;
 use super::turn::Holder;
+use super::world::FromTerminal;
 
 /// Who waits for the end of a reconciliation.
 pub(super) type Waiting = oneshot::Sender<Result<Record, Refusal>>;

@@ -2,16 +2,19 @@
 //!
 //! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
 //! * [`turn`]: whose exchange goes next. Pure.
-//! * [`actor`]: owns the link and the session children; [`requests`]: what people ask of it; `comparison`: how it is reconciled.
+//! * [`actor`]: owns the link and the session children. `flow`: its card flow. [`requests`]: what people ask of it. `comparison`: how it
+//!   is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
 
 pub mod actor;
 mod comparison;
+mod flow;
 pub mod machine;
 pub mod requests;
 pub mod settings;
 pub mod turn;
 pub mod view;
+pub mod world;
 
 pub use actor::TerminalActor;
 pub use settings::TerminalSettings;

@@ -91,7 +91,9 @@ impl TerminalActor {
             return Err(Refusal::NotSupported(format!("{} has connectors 1 to {connectors}, but not {connector}", self.id())));
         }
         // A hold that is in doubt or uncertain waits for a timer or a person, perhaps for days: its plug is free meanwhile.
-        let occupies = |session: &&Session| !matches!(session.state, State::InDoubt(_) | State::Uncertain(_));
+        // One that has ended may still be here for a moment.
+        let occupies =
+            |session: &&Session| !session.ended() && !matches!(session.state, State::InDoubt(_) | State::Uncertain(_));
         let sessions = self.children.values().map(|child| &child.session).filter(occupies);
         let taken: Vec<Connector> = sessions.filter_map(|session| session.connector).collect();
         let open_sessions = taken.len();

@@ -140,7 +140,12 @@ impl Turns {
         self.holder = Holder::Nobody;
     }
 
-    /// The link is gone: nobody has or waits for anything, but for the session whose card flow has not been started.
+    /// A session has ended, and does not wait for a turn any more.
+    pub fn forget(&mut self, session: SessionId) {
+        self.disposals.retain(|waiting| *waiting != session);
+    }
+
+    /// The link is gone: nobody has or waits for anything.
     pub fn lost(&mut self) {
         *self = Self::default();
     }

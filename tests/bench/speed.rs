@@ -1,5 +1,11 @@
 //! How fast the parts are whose speed matters. Each has a module; each measures a plain yardstick in the same run.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
+
+mod commit;
+mod journal;
 mod protocol;
 
-criterion::criterion_main!(protocol::benches);
+criterion::criterion_group!(journal_benches, journal::bench);
+criterion::criterion_group!(commit_benches, commit::bench);
+criterion::criterion_main!(protocol::benches, journal_benches, commit_benches);

@@ -14,12 +14,12 @@ const ROWS: [(&str, u8); 15] = [
     ("link", 2),
     ("journal", 2),
     ("session", 3),
-    ("terminal", 4),
-    ("fleet", 5),
-    ("reconcile", 5),
-    ("api", 6),
-    ("config", 6),
-    ("cli", 7),
+    ("reconcile", 4),
+    ("terminal", 5),
+    ("fleet", 6),
+    ("api", 7),
+    ("config", 7),
+    ("cli", 8),
 ];
 const SIM_MAY_IMPORT: [&str; 6] = ["sim", "protocol", "id", "money", "time", "card"];
 const TOP_LEVEL: [&str; 7] = ["Cargo.lock", "Cargo.toml", "README.md", "config", "dashboards", "src", "tests"];
