@@ -158,6 +158,7 @@ async fn void(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Dat
 
 /// Decides, and waits for the terminal as long as the contract allows. From the decision on nothing is a failure any more:
 /// whatever happens next, the answer says that it is durable.
+#[expect(clippy::disallowed_methods, reason = "a driver that asks how much of its time to answer is left")]
 async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Command) -> Result<HttpResponse, Problem> {
     let limit = wait(&Query::of(request, &["wait"])?, ANSWER_LIMIT)?.unwrap_or(ANSWER_LIMIT);
     let in_all = tokio::time::sleep(ANSWER_LIMIT);
