@@ -7,6 +7,7 @@ mod doubt;
 mod flows;
 mod golden;
 mod outages;
+mod process;
 mod restart;
 mod rig;
 mod tidy;
