@@ -2,9 +2,7 @@
 //! the orchestrator or the simulated terminals.
 
 use quittance::id::SessionId;
-use quittance::journal::record::{
-    AtEnd, Cause, ConfirmedBy, DeadMan, DeadManAction, DecidedBy, Entry, Fact, Learned, Origin,
-};
+use quittance::journal::record::{AtEnd, Cause, ConfirmedBy, DeadMan, DeadManAction, DecidedBy, Entry, Fact, Learned, Origin};
 
 use super::*;
 
@@ -108,16 +106,19 @@ fn both_sides_are_added_up_and_agree() {
 
 #[test]
 fn what_one_side_denies_is_found() {
-    let committed = || [vec![held(1)], decided(Decision::Commit(amount(3140))), vec![disposed(Outcome::Committed(amount(3140)))]];
+    let committed =
+        || [vec![held(1)], decided(Decision::Commit(amount(3140))), vec![disposed(Outcome::Committed(amount(3140)))]];
     let voided = || [vec![held(1)], decided(Decision::Void), vec![disposed(Outcome::Voided)]];
     let cases: [(&str, Vec<Fact>, Vec<Hold>); 8] = [
         ("another amount was taken", committed().concat(), vec![at_bank(1, captured(3141))]),
         ("nothing was taken", committed().concat(), vec![at_bank(1, HoldState::Held)]),
         ("taken, not given back", voided().concat(), vec![at_bank(1, captured(5000))]),
         ("taken, though nobody decided", vec![held(1)], vec![at_bank(1, captured(5000))]),
-        ("given back, though a commit was decided", [vec![held(1)], decided(Decision::Commit(amount(1)))].concat(), vec![
-            at_bank(1, RELEASED),
-        ]),
+        (
+            "given back, though a commit was decided",
+            [vec![held(1)], decided(Decision::Commit(amount(1)))].concat(),
+            vec![at_bank(1, RELEASED)],
+        ),
         ("the bank has no hold", vec![held(1)], vec![]),
         ("the journal has no hold", vec![Fact::Declined { reason: None }], vec![at_bank(1, HoldState::Held)]),
         ("a hold of another number", vec![held(1)], vec![at_bank(1, HoldState::Held), at_bank(2, HoldState::Held)]),
