@@ -134,6 +134,9 @@ impl FleetActor {
 
     /// Reads the terminal's sessions again and starts another actor.
     fn rebuild(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, quarantined: bool) {
+        if self.going_down.is_some() {
+            return;
+        }
         let inner = Arc::clone(&self.inner);
         let of = terminal.clone();
         let read = async move {
@@ -160,6 +163,8 @@ impl FleetActor {
         };
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
             Ok(sessions) => {
+                // What was durable when the actor crashed may not have been shown yet.
+                sessions.iter().for_each(|session| this.inner.board.publish_session(session));
                 let draining = this.inner.board.terminal(&terminal).is_some_and(|view| view.draining);
                 this.build(ctx, &terminal, sessions, draining);
                 this.open_link(&terminal, quarantined);

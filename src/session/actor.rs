@@ -16,7 +16,7 @@ use crate::time::Clock;
 
 use super::machine::{Effect, Input, Machine, Step};
 use super::refusal::Refusal;
-use super::state::Session;
+use super::state::{Illegal, Session};
 
 /// Whoever wants to see every change of a session, right after it is durable and before anybody is answered.
 pub trait Observer: Send + Sync {
@@ -131,11 +131,14 @@ impl SessionActor {
     }
 
     fn append(&mut self, ctx: &mut Context<Self>, step: Step, deliver: Deliver) {
-        self.appending = true;
         let at = self.world.clock.now();
         let session = self.machine.session();
         let entry = |fact| Entry { at, terminal: Some(session.terminal.clone()), session: Some(session.id), fact };
-        let entries = step.append.iter().cloned().map(entry).collect();
+        let entries: Vec<Entry> = step.append.iter().cloned().map(entry).collect();
+        if let Err(illegal) = self.machine.session_after(&entries) {
+            return self.broken(ctx, &illegal);
+        }
+        self.appending = true;
         let pending = self.world.journal.append(entries);
         ctx.spawn(pending.into_actor(self).map(move |result, this, ctx| {
             this.appending = false;
@@ -157,10 +160,7 @@ impl SessionActor {
         let entries: Vec<Entry> = records.iter().map(|record| record.entry.clone()).collect();
         let before = self.machine.session().clone();
         if let Err(illegal) = self.machine.done(&step, &entries) {
-            // The machine asked for what the session's own rules refuse: our bug. The parent rebuilds us from the journal.
-            error!(session = %self.id(), terminal = %before.terminal, error = %illegal, "a step broke the session's rules");
-            ctx.stop();
-            return;
+            return self.broken(ctx, &illegal);
         }
         let session = self.machine.session();
         if !records.is_empty() {
@@ -176,6 +176,13 @@ impl SessionActor {
         for effect in step.then {
             self.tell(ctx, FromSession::Wants(self.id(), effect));
         }
+    }
+
+    /// The machine asked for what the session's own rules refuse: our bug. The parent rebuilds us from the journal.
+    fn broken(&mut self, ctx: &mut Context<Self>, illegal: &Illegal) {
+        error!(session = %self.id(), terminal = %self.machine.session().terminal, error = %illegal, "a step broke the session's rules");
+        self.inbox.clear();
+        ctx.stop();
     }
 
     fn not_appended(&mut self, ctx: &mut Context<Self>, error: JournalError, deliver: Deliver) {

@@ -224,13 +224,15 @@ impl Machine {
         Ok(step)
     }
 
+    /// What these entries would make of the session. A record that cannot follow must not reach the journal: replay would refuse
+    /// the session, and with it its hold.
+    pub fn session_after(&self, entries: &[Entry]) -> Result<Session, Illegal> {
+        entries.iter().try_fold(self.session.clone(), |session, entry| session.after(entry))
+    }
+
     /// The step has happened: its facts are durable as these entries.
     pub fn done(&mut self, step: &Step, entries: &[Entry]) -> Result<(), Illegal> {
-        let mut session = self.session.clone();
-        for entry in entries {
-            session = session.after(entry)?;
-        }
-        self.session = session;
+        self.session = self.session_after(entries)?;
         self.errand = step.errand.unwrap_or(self.errand);
         self.ready = step.ready.unwrap_or(self.ready);
         Ok(())

@@ -77,6 +77,8 @@ pub struct TerminalActor {
     tickets: HashMap<Ticket, (Purpose, Request)>,
     next_ticket: u64,
     pub(super) comparison: Option<Comparison>,
+    /// So many orphans' sessions are being made durable.
+    pub(super) orphans_opening: usize,
     pub(super) compared_at: Option<Timestamp>,
     pub(super) last_reconciliation: Option<(Timestamp, Report)>,
     pub(super) reconciled: bool,
@@ -115,6 +117,7 @@ impl TerminalActor {
             tickets: HashMap::new(),
             next_ticket: 0,
             comparison: None,
+            orphans_opening: 0,
             compared_at: None,
             last_reconciliation: None,
             reconciled: false,
@@ -526,7 +529,6 @@ impl Handler<OpenLink> for TerminalActor {
         }
         self.link_state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
         self.trouble = None;
-        self.closed_at = None;
         self.link = Some(link::open(self.settings.link.clone(), self.around.clock, ctx.address().recipient()));
         self.publish();
     }

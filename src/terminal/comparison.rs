@@ -14,10 +14,10 @@ use crate::link::Outcome;
 use crate::protocol::response::Response;
 use crate::reconcile::{Lists, Pages, Plan, Progress, Question};
 use crate::session::verdict::Verdict;
-use crate::session::{Input, Refusal, Session};
+use crate::session::{Input, Refusal, Session, State};
 use crate::time::Timestamp;
 
-use super::actor::TerminalActor;
+use super::actor::{Child, TerminalActor};
 use super::requests::opened;
 use super::turn::Holder;
 use super::world::FromTerminal;
@@ -160,8 +160,12 @@ impl TerminalActor {
         for (session, verdict) in &plan.verdicts {
             self.deliver(*session, Input::Listed(*verdict));
         }
-        for orphan in plan.orphans.clone() {
-            self.open_orphan(ctx, orphan);
+        // A hold whose session is still being made durable looks like nobody's; the next reconciliation sees it at rest.
+        let adopting = |child: &Child| child.session.origin == Origin::Orphan && child.session.state == State::Opened;
+        if self.orphans_opening == 0 && !self.children.values().any(adopting) {
+            for orphan in plan.orphans.clone() {
+                self.open_orphan(ctx, orphan);
+            }
         }
         self.report(ctx, plan, None);
         if !self.reconciled {
@@ -189,8 +193,10 @@ impl TerminalActor {
                 idempotency: None,
             },
         );
+        self.orphans_opening = self.orphans_opening.saturating_add(1);
         let appended = self.around.journal.append(vec![entry]);
         ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
+            this.orphans_opening = this.orphans_opening.saturating_sub(1);
             // If it cannot be journaled it is found again by the next reconciliation.
             match result.map_err(|error| Refusal::JournalUnavailable(error.to_string())).and_then(|records| {
                 let session = opened(&records)?;
