@@ -192,7 +192,11 @@ impl fmt::Display for Reckoning {
         let cards = if self.declined == 1 { "card was" } else { "cards were" };
         writeln!(f, "{} {cards} declined.", self.declined)?;
         if self.outstanding > 0 {
-            writeln!(f, "{} of the open holds are decided, and the terminal has still to confirm it.", self.outstanding)?;
+            writeln!(
+                f,
+                "{} of the journal's open holds: decided, and the terminal has still to confirm it.",
+                self.outstanding
+            )?;
         }
         if journal.unknown.count > 0 {
             let count = journal.unknown.count;
