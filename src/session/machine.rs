@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::card::Card;
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::Entry;
-use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Outcome};
+use crate::journal::record::{
+    AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Origin, Outcome,
+};
 use crate::link;
 use crate::money::Amount;
 use crate::protocol::response::{Reason, Response, Verdict as Answer};
@@ -187,6 +189,11 @@ impl Machine {
         &self.session
     }
 
+    /// What decides about it.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// What it is busy with.
     pub fn errand(&self) -> Errand {
         self.errand
@@ -211,10 +218,7 @@ impl Machine {
             Input::StopTapped { .. } => Step::none(),
             Input::Authorised(outcome) => self.authorised(outcome, now),
             Input::Ready => Step { ready: Some(true), ..self.ask_turn_if_due(now, true) },
-            Input::NotReady => {
-                let errand = (self.errand == Errand::Turn).then_some(Errand::Idle);
-                Step { ready: Some(false), errand, ..Step::none() }
-            }
+            Input::NotReady => Step { ready: Some(false), ..self.no_longer(Errand::Turn) },
             Input::Turn => self.turn(now),
             Input::Attempted(outcome) => self.attempted(outcome, now),
             Input::Listed(verdict) => self.listed(verdict, now),
@@ -264,12 +268,13 @@ impl Machine {
         }
     }
 
+    /// An orphan has its hold already: no card flow is its own.
+    fn waits_for_card(&self) -> bool {
+        self.session.state == State::Opened && self.session.origin == Origin::Api
+    }
+
     fn begin(&self) -> Step {
-        if self.session.state == State::Opened {
-            Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow)
-        } else {
-            Step::none()
-        }
+        if self.waits_for_card() { Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow) } else { Step::none() }
     }
 
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
@@ -287,7 +292,7 @@ impl Machine {
     }
 
     fn flow_ended(&self, outcome: link::Outcome) -> Step {
-        if self.session.state != State::Opened {
+        if !self.waits_for_card() {
             return Step::none();
         }
         let failed = |why: String| Fact::Failed { why };
@@ -310,13 +315,14 @@ impl Machine {
     }
 
     fn card_read(&self, card: Card, now: Timestamp) -> Step {
-        if self.session.state != State::Opened {
+        if !self.waits_for_card() {
             // It ended while the card was on its way.
             return Step::none().then(Effect::CancelFlow);
         }
         let starts_at_the_latest = now.after(self.rules.authorise_timeout);
         let dead_man = self.dead_man(starts_at_the_latest);
-        Step::append([Fact::AuthoriseIntended { card: Some(card), dead_man }]).then(Effect::Authorise)
+        let intended = Fact::AuthoriseIntended { card: Some(card), dead_man };
+        Step::append([intended]).then(Effect::Authorise).busy_with(Errand::CardFlow)
     }
 
     fn cancel(&self, by: CancelledBy) -> Step {
@@ -401,6 +407,11 @@ impl Machine {
         }
     }
 
+    /// This errand is over; one of another kind goes on.
+    fn no_longer(&self, errand: Errand) -> Step {
+        Step { errand: (self.errand == errand).then_some(Errand::Idle), ..Step::none() }
+    }
+
     fn ask_turn_if_due(&self, now: Timestamp, ready: bool) -> Step {
         match self.attempt_due_at() {
             Some(due) if due <= now => self.and_ask_turn(Step::none(), ready),
@@ -411,10 +422,10 @@ impl Machine {
     fn turn(&self, now: Timestamp) -> Step {
         let (Some(due), Some(hold), Some(disposal)) = (self.attempt_due_at(), &self.session.hold, &self.session.disposal)
         else {
-            return Step::none().then(Effect::ReleaseTurn).busy_with(Errand::Idle);
+            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
         };
         let (true, Some(attempt)) = (due <= now && self.ready, disposal.attempts.checked_add(1)) else {
-            return Step::none().then(Effect::ReleaseTurn).busy_with(Errand::Idle);
+            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
         };
         let session = hold.terminal_session_id;
         let request = match disposal.decision {
@@ -426,7 +437,7 @@ impl Machine {
 
     fn attempted(&self, outcome: link::Outcome, now: Timestamp) -> Step {
         let Some(disposal) = self.session.disposal.as_ref().filter(|disposal| disposal.under_way) else {
-            return Step::none().busy_with(Errand::Idle);
+            return self.no_longer(Errand::Attempt);
         };
         let attempt = disposal.attempts;
         let step = match outcome {
@@ -483,7 +494,7 @@ impl Machine {
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)
             }
-            (Verdict::Adopt(id), State::Opened, _) => {
+            (Verdict::Adopt(id), State::Opened, _) if self.session.origin == Origin::Orphan => {
                 let placed = self.hold_placed(id, None, Learned::Listed, now);
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)

@@ -15,6 +15,8 @@ pub mod machine;
 pub mod policy;
 pub mod refusal;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
 
 pub use machine::{Command, Input};
