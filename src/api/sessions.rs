@@ -39,6 +39,9 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Cancel is one command of the terminal's, whose time-out is 5 s.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long after the time for an answer the last word of a wait is still listened to.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// An Apollo shows it as its reference string (contract).
 const REFERENCE_MAX: usize = 63;
 
@@ -155,6 +158,7 @@ async fn void(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Dat
 
 /// Decides, and waits for the terminal as long as the contract allows. From the decision on nothing is a failure any more:
 /// whatever happens next, the answer says that it is durable.
+#[expect(clippy::disallowed_methods, reason = "a driver that asks how much of its time to answer is left")]
 async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Command) -> Result<HttpResponse, Problem> {
     let limit = wait(&Query::of(request, &["wait"])?, ANSWER_LIMIT)?.unwrap_or(ANSWER_LIMIT);
     let in_all = tokio::time::sleep(ANSWER_LIMIT);
@@ -168,9 +172,13 @@ async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Comma
         decided
     } else {
         let enough = |session: &Session| !session.undisposed() || matches!(session.state, State::Uncertain(_));
+        // The wait is over first, so that it can say how the session is by then: attempts, and why they failed.
+        let until = in_all.deadline();
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        in_all.as_mut().reset(until + GRACE);
         tokio::select! {
             biased;
-            later = api.depot.wait(id, limit, Box::new(enough)) => later.unwrap_or(decided),
+            later = api.depot.wait(id, limit.min(left), Box::new(enough)) => later.unwrap_or(decided),
             () = &mut in_all => decided,
         }
     };

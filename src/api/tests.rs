@@ -42,6 +42,7 @@ struct Script {
     refusal: Option<Refusal>,
     replayed: bool,
     silent: bool,
+    takes: Duration,
     unready: Vec<String>,
     records: Vec<Record>,
     asked: Vec<String>,
@@ -54,6 +55,7 @@ impl Scripted {
             refusal: None,
             replayed: false,
             silent: false,
+            takes: Duration::ZERO,
             unready: Vec::new(),
             records: Vec::new(),
             asked: Vec::new(),
@@ -69,16 +71,17 @@ impl Scripted {
         std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 
-    /// Remembers the question; `silent` never answers, `refusal` answers once.
+    /// Remembers the question; `silent` never answers, `refusal` answers once, and everything else takes its time.
     async fn hear(&self, question: String) -> Result<(), Refusal> {
-        let silent = {
+        let (silent, takes) = {
             let mut script = self.0.lock().unwrap();
             script.asked.push(question);
             if let Some(refusal) = script.refusal.take() {
                 return Err(refusal);
             }
-            script.silent
+            (script.silent, script.takes)
         };
+        tokio::time::sleep(takes).await;
         if silent { std::future::pending().await } else { Ok(()) }
     }
 

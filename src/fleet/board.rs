@@ -141,7 +141,9 @@ impl Board {
         let more = ids.len() > filter.limit;
         ids.truncate(filter.limit);
         let next = ids.last().copied().filter(|_| more);
-        (ids.into_iter().filter_map(|id| self.session(id)).collect(), next)
+        // One of them may have changed since.
+        let sessions = ids.into_iter().filter_map(|id| self.session(id)).filter(|session| fits(session, filter));
+        (sessions.collect(), next)
     }
 
     /// Takes an `Idempotency-Key` for a session that is about to be opened, or says whose it is; atomic, so that of two equal

@@ -8,6 +8,8 @@ mod actor;
 pub mod board;
 pub mod restart;
 pub mod supervision;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::BTreeMap;

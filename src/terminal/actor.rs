@@ -582,3 +582,18 @@ impl Handler<FromSession> for TerminalActor {
         }
     }
 }
+
+/// A bug, for tests of the supervisor.
+#[cfg(test)]
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for TerminalActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+        panic!("told to");
+    }
+}

@@ -3,5 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
 mod check;
+mod doubt;
+mod flows;
 mod golden;
+mod outages;
+mod process;
+mod restart;
+mod rig;
 mod tidy;

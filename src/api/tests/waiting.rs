@@ -64,6 +64,17 @@ async fn a_commit_that_the_terminal_does_not_confirm_is_accepted() {
     }
 }
 
+/// Attempts are made meanwhile, and the answer must not be older than they are.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_not_confirmed_is_shown_as_it_is_by_then() {
+    let depot = Scripted::new(disposing());
+    depot.change(|script| script.takes = Duration::from_millis(100));
+    let version = disposing().version + 1;
+    later(&depot, 5, Session { version, ..disposing() });
+    let reply = post(&depot, &path("/commit"), r#"{"amount":3140}"#).await;
+    assert_eq!((reply.status, reply.json()["version"].as_u64()), (202, Some(version)));
+}
+
 /// Uncertain is the end of waiting, but no confirmation.
 #[tokio::test(start_paused = true)]
 async fn a_void_that_becomes_uncertain_is_accepted() {

@@ -1,0 +1,202 @@
+//! The whole fleet in one process: real terminals' actors over real TCP to simulated terminals, and a journal in memory whose
+//! answers a test can hold back. What is waited for is an event; a limit only ends a build that is broken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::config;
+use crate::journal::Fact;
+use crate::journal::memory::MemoryJournal;
+use crate::protocol::Family;
+use crate::protocol::response::TerminalState;
+use crate::session::State;
+use crate::session::ledger::Ledger;
+use crate::sim::{Command as Heard, Depot, SimCard, SimConfig, SimHandle};
+use crate::terminal::actor::Crash;
+
+/// Nothing here takes longer on a machine that is merely slow.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A fleet of one Apollo, and everything around it.
+struct Rig {
+    fleet: Fleet,
+    journal: MemoryJournal,
+    depot: Depot,
+    name: TerminalId,
+    metrics: Arc<Metrics>,
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let name: TerminalId = "bay-01".parse().unwrap();
+        let depot = Depot::start(vec![SimConfig::apollo(name.clone())]).await.unwrap();
+        let text = format!(
+            "[site]\nid = \"test\"\ncurrency = \"EUR\"\n[policy]\nterminal_timeout_action = \"void\"\nretry = [\"10ms\"]\n\
+             [supervision]\nbackoff_min = \"10ms\"\nbackoff_max = \"50ms\"\nintensity = 100\n\
+             [[terminals]]\nid = \"bay-01\"\nfamily = \"apollo\"\nconnectors = 2\nlink = {{ tcp = \"{}\" }}\n",
+            depot.address(&name).unwrap()
+        );
+        let config = config::parse(&text, &config::Environment::new()).unwrap();
+        let families = [(name.clone(), Family::Apollo)];
+        let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families).unwrap());
+        let journal = MemoryJournal::new();
+        let settings = Settings {
+            terminals: config.terminals,
+            supervision: config.supervision,
+            currency: config.site.currency,
+            arbiters: Vec::new(),
+            unsound: None,
+        };
+        let kept: Arc<dyn Journal> = Arc::new(journal.clone());
+        let fleet = Fleet::start(settings, kept, Clock::start(), Arc::clone(&metrics), Ledger::default());
+        let rig = Self { fleet, journal, depot, name, metrics };
+        rig.settled().await;
+        rig
+    }
+
+    fn terminal(&self) -> &SimHandle {
+        self.depot.terminal(&self.name).unwrap()
+    }
+
+    /// Until the terminal is set up and reconciled.
+    async fn settled(&self) {
+        let settled = async {
+            while !self.fleet.terminal("bay-01").is_ok_and(|view| view.link == LinkState::Up && view.reconciled) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, settled).await.unwrap();
+    }
+
+    async fn open(&self) -> SessionId {
+        let wanted = Wanted {
+            terminal: self.name.clone(),
+            amount: Amount::from_minor(5000),
+            connector: None,
+            caller_reference: None,
+            idempotency: None,
+        };
+        self.fleet.open(wanted).await.unwrap().0.id
+    }
+
+    async fn tap(&self, card: u32) {
+        self.terminal().wait_until(TerminalState::WaitCard).await;
+        assert!(self.terminal().tap(&SimCard::numbered(card)));
+    }
+
+    async fn until(&self, session: SessionId, state: &'static str) -> Session {
+        let session = self.fleet.wait(session, LIMIT, |session| session.state_name() == state).await.unwrap();
+        assert_eq!(session.state_name(), state);
+        session
+    }
+
+    async fn held(&self, card: u32) -> SessionId {
+        let session = self.open().await;
+        self.tap(card).await;
+        self.until(session, "approved").await;
+        session
+    }
+
+    fn crash(&self) {
+        self.fleet.actor(&self.name).unwrap().try_send(Crash).unwrap();
+    }
+
+    /// Until the crashed actor has been replaced by one that is settled.
+    async fn rebuilt(&self) {
+        let rebuilt = |record: &Record| matches!(record.entry.fact, Fact::Rebuilt);
+        let appended = async {
+            while !self.journal.records().iter().any(rebuilt) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, appended).await.unwrap();
+        self.settled().await;
+    }
+}
+
+/// A terminal's actor panics while it holds money: the supervisor builds it anew from the journal, the hold is still there, and
+/// is committed once.
+#[actix::test]
+async fn a_panic_is_survived_with_the_hold() {
+    let rig = Rig::start().await;
+    let session = rig.held(1).await;
+    rig.crash();
+    rig.rebuilt().await;
+    assert_eq!(rig.fleet.session(session).await.unwrap().state, State::Held);
+
+    rig.fleet.command(session, Command::Commit(Amount::from_minor(3140))).await.unwrap();
+    rig.until(session, "committed").await;
+    let ledger = rig.depot.bank().ledger();
+    assert_eq!((ledger.committed.count, ledger.captured, rig.terminal().count(Heard::Commit)), (1, 3140, 1));
+    assert!(rig.metrics.render().contains("reason=\"panic\"} 1"));
+}
+
+/// A panic while a card flow waits: no hold was possible, so the session has failed, and the next driver is served.
+#[actix::test]
+async fn a_panic_ends_a_card_flow_without_a_hold() {
+    let rig = Rig::start().await;
+    let session = rig.open().await;
+    rig.terminal().wait_until(TerminalState::WaitCard).await;
+    rig.crash();
+    rig.rebuilt().await;
+    rig.until(session, "failed").await;
+    rig.held(2).await;
+}
+
+/// G1: while the journal has not answered, the decision is not sent. The terminal's own log of frames is the witness.
+#[actix::test]
+async fn no_commit_leaves_before_the_journal_has_it() {
+    let rig = Rig::start().await;
+    let session = rig.held(1).await;
+    rig.journal.hold();
+    let fleet = rig.fleet.clone();
+    let decided = actix::spawn(async move { fleet.command(session, Command::Commit(Amount::from_minor(100))).await });
+    let waiting = async {
+        while rig.journal.held() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, waiting).await.unwrap();
+    assert_eq!(rig.terminal().count(Heard::Commit), 0);
+    assert!(!decided.is_finished());
+    rig.journal.release();
+    decided.await.unwrap().unwrap();
+    rig.until(session, "committed").await;
+    assert_eq!(rig.terminal().count(Heard::Commit), 1);
+}
+
+/// The journal fails when a card has been read: no Auth leaves, the driver's card flow is cancelled, nobody's money is held.
+#[actix::test]
+async fn no_auth_leaves_when_the_journal_fails() {
+    let rig = Rig::start().await;
+    let session = rig.open().await;
+    rig.terminal().wait_until(TerminalState::WaitCard).await;
+    rig.journal.refuse_next(1);
+    assert!(rig.terminal().tap(&SimCard::numbered(1)));
+    rig.until(session, "cancelled").await;
+    rig.terminal().wait_until_enabled().await;
+    assert_eq!(rig.terminal().count(Heard::Auth), 0);
+    assert_eq!(rig.depot.bank().holds().len(), 0);
+    rig.held(2).await;
+}
+
+/// A decision that the journal refuses is refused, not sent, and can be made again, even differently.
+#[actix::test]
+async fn a_decision_that_is_not_durable_is_no_decision() {
+    let rig = Rig::start().await;
+    let session = rig.held(1).await;
+    rig.journal.refuse_next(1);
+    let refused = rig.fleet.command(session, Command::Commit(Amount::from_minor(100))).await;
+    assert_eq!(refused.unwrap_err().code(), "journal_unavailable");
+    assert_eq!(rig.fleet.session(session).await.unwrap().state, State::Held);
+    assert_eq!(rig.terminal().count(Heard::Commit), 0);
+    let again = async {
+        // The session says for a second that it waits for its journal.
+        while rig.fleet.command(session, Command::Void).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, again).await.unwrap();
+    rig.until(session, "voided").await;
+}

@@ -1,0 +1,180 @@
+//! The program is killed at random moments while drivers come and go, and started again on the same journal. Once the killing ends,
+//! the bank's books must agree with every decision and with every word of the API.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use quittance::sim::{By, Command, Fault, HoldState};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use super::rig::Rig;
+
+/// How often the program is killed; `QUITTANCE_KILLS` says otherwise, and `QUITTANCE_SEED` repeats the moments of an earlier run as
+/// well as threads allow.
+const KILLS: u32 = 25;
+
+/// Every session asks for an amount of its own, by which the bank's holds find their sessions.
+struct Load<'a> {
+    rig: &'a Rig,
+    amounts: AtomicU32,
+    over: AtomicBool,
+}
+
+/// What is decided about a hold follows from its amount, whoever decides it and however often.
+enum Wish {
+    Commit(u32),
+    Void,
+}
+
+fn wish(amount: u32) -> Wish {
+    if amount.is_multiple_of(3) { Wish::Void } else { Wish::Commit(amount / 2 + 1) }
+}
+
+/// Ends the load when it goes, also with a test that fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Load<'_> {
+    /// Driver after driver on one terminal, whatever the program's answers are, or whether there are any.
+    fn drive(&self, terminal: &str) {
+        while !self.over.load(Ordering::Relaxed) {
+            let amount = 100 + self.amounts.fetch_add(1, Ordering::Relaxed);
+            if self.one_driver(terminal, amount).is_none() {
+                self.rig.pause();
+                self.decide_leftovers(terminal);
+            }
+        }
+    }
+
+    /// What a charger does when it has lost its connection to us: it looks for what it has left undecided.
+    fn decide_leftovers(&self, terminal: &str) -> Option<()> {
+        let (200, list) = self.rig.api.try_get(&format!("/v1/sessions?terminal={terminal}&state=approved"))? else {
+            return None;
+        };
+        list["sessions"].as_array()?.iter().try_for_each(|session| self.decide(session).map(|_| ()))
+    }
+
+    fn one_driver(&self, terminal: &str, amount: u32) -> Option<()> {
+        let api = &self.rig.api;
+        let (201, session) = api.try_post("/v1/sessions", &json!({ "terminal": terminal, "amount": amount }))? else {
+            return None;
+        };
+        let path = format!("/v1/sessions/{}", session["id"].as_str().unwrap());
+        let mut tapped = false;
+        let mut seen = session;
+        while seen["state"] == "waiting_card" || seen["state"] == "authorising" {
+            tapped = tapped || self.rig.terminal(terminal).tap(&self.rig.new_card());
+            if tapped {
+                let version = seen["version"].as_u64().unwrap();
+                (_, seen) = api.try_get(&format!("{path}?wait=5&version={version}"))?;
+            } else {
+                self.rig.pause();
+                (_, seen) = api.try_get(&path)?;
+            }
+        }
+        if seen["state"] == "approved" {
+            api.try_post(&format!("{path}/energy"), &json!({ "amount": amount / 4 }))?;
+            self.decide(&seen)?;
+        }
+        Some(())
+    }
+
+    fn decide(&self, session: &Value) -> Option<(u16, Value)> {
+        let path = format!("/v1/sessions/{}", session["id"].as_str().unwrap());
+        match wish(u32::try_from(session["amount_requested"].as_u64().unwrap()).unwrap()) {
+            Wish::Commit(amount) => self.rig.api.try_post(&format!("{path}/commit?wait=2"), &json!({ "amount": amount })),
+            Wish::Void => self.rig.api.try_post(&format!("{path}/void?wait=2"), &json!({})),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_the_program_is_killed_again_and_again() {
+    let seed = std::env::var("QUITTANCE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let kills = std::env::var("QUITTANCE_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    eprintln!("QUITTANCE_SEED={seed} QUITTANCE_KILLS={kills}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let rig = Rig::builder().apollos(2).p6xs(2).connectors(2).policy("max_hold", "4000000").timeout("commit", "\"1s\"").start();
+    let load = Load { rig: &rig, amounts: AtomicU32::new(0), over: AtomicBool::new(false) };
+    let names = rig.names();
+
+    std::thread::scope(|scope| {
+        let _ending = Ending(&load.over);
+        for name in &names {
+            scope.spawn(|| load.drive(name));
+        }
+        for _ in 0..kills {
+            // Some requests later: right after one has come, so before anybody knows what became of it.
+            let name = &names[random.random_range(0..names.len())];
+            let heard = rig.terminal(name).snapshot().heard.values().sum::<u64>() + random.random_range(1..60);
+            if random.random_bool(0.3) {
+                let command = [Command::Auth, Command::Commit, Command::Void][random.random_range(0..3)];
+                let fault = [Fault::CutAfter, Fault::CutBefore, Fault::LoseAnswer][random.random_range(0..3)];
+                // An Auth that is lost without a word keeps the terminal busy for longer than this test takes.
+                if command != Command::Auth || fault != Fault::LoseAnswer {
+                    rig.terminal(name).plan(command, fault);
+                }
+            }
+            rig.wait_terminal(name, "hears of us", |seen| seen.heard.values().sum::<u64>() >= heard);
+            rig.kill9();
+            rig.start_unready();
+        }
+    });
+
+    rig.terminals_recover();
+    rig.wait_ready();
+    settle(&load);
+    compare(&rig);
+    rig.finish();
+}
+
+/// Decides whatever is held and undecided, and waits until nothing is left to be delivered.
+fn settle(load: &Load<'_>) {
+    load.rig.until("settled", || {
+        let undisposed = load.rig.api.sessions("&undisposed=true");
+        for session in undisposed.iter().filter(|session| session["state"] == "approved") {
+            load.decide(session);
+        }
+        undisposed.iter().all(|session| session["state"] == "in_doubt" || session["state"] == "uncertain").then_some(())
+    });
+}
+
+/// The bank's books against the API's words, hold by hold and session by session.
+fn compare(rig: &Rig) {
+    let sessions = rig.api.sessions("");
+    let by_amount: HashMap<u64, &Value> =
+        sessions.iter().filter_map(|session| Some((session["amount_requested"].as_u64()?, session))).collect();
+    let mut committed = 0;
+    let mut in_doubt = 0;
+    let holds = rig.bank().holds();
+    for hold in &holds {
+        let session = by_amount.get(&u64::from(hold.amount.minor()));
+        let Some(session) = session else { panic!("nobody has asked for {hold:?}") };
+        match (session["state"].as_str().unwrap(), hold.state) {
+            ("committed", HoldState::Captured { amount, by: By::Host, .. }) => {
+                let Wish::Commit(wanted) = wish(hold.amount.minor()) else { panic!("{hold:?} was to be voided: {session}") };
+                assert_eq!(amount.minor(), wanted, "{session}");
+                assert_eq!(session["amount_final"], wanted, "{session}");
+                committed += u64::from(wanted);
+            }
+            ("voided", HoldState::Released { by: By::Host, .. }) => {
+                let unknown = session["disposal"]["by"] == "orphan";
+                assert!(unknown || matches!(wish(hold.amount.minor()), Wish::Void), "{session}");
+            }
+            // An Apollo does not tell what it holds: the doubt lasts until its own timer.
+            ("in_doubt", HoldState::Held) if hold.terminal.as_str().starts_with("apollo") => in_doubt += 1,
+            (_, state) => panic!("the bank has {state:?}, but the API says {session}"),
+        }
+    }
+    let holding = sessions.iter().filter(|session| ["committed", "voided"].contains(&session["state"].as_str().unwrap()));
+    assert_eq!(holding.count(), holds.len() - in_doubt, "every end that speaks of money has its hold");
+    eprintln!("{} sessions, {} holds, {in_doubt} in doubt, {committed} taken", sessions.len(), holds.len());
+    assert!(committed > 0);
+}

@@ -1,0 +1,392 @@
+//! A whole depot for a test: the real program as a child process, over real sockets and pseudo terminals, with simulated
+//! terminals and their bank in the process of the test.
+//!
+//! Nothing here sleeps. A test waits for an answer of the API that changes, for a terminal that sees something, or for the next
+//! line of the program's log. The limit of all waiting is far beyond what any of it takes; it only ends a test of a broken program.
+
+#![allow(dead_code)]
+mod api;
+mod child;
+mod site;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use quittance::id::{TerminalId, TerminalSessionId};
+use quittance::protocol::response::TerminalState;
+use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimHandle, Snapshot};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) use api::Api;
+pub(crate) use child::BINARY;
+use child::Child;
+use site::Site;
+
+/// A broken program is told from a slow machine by this.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+/// What a rig is made of.
+pub(crate) struct Builder {
+    apollos: usize,
+    p6xs: usize,
+    connectors: u8,
+    policy: Vec<(String, String)>,
+    timeouts: Vec<(String, String)>,
+    supervision: Vec<(String, String)>,
+    serial_numbers: bool,
+    token: Option<&'static str>,
+    log: &'static str,
+    journal: Option<PathBuf>,
+}
+
+/// A depot that runs.
+pub(crate) struct Rig {
+    pub(crate) api: Api,
+    child: Child,
+    site: Site,
+    folder: TempDir,
+    journal: PathBuf,
+    cards: AtomicU32,
+}
+
+impl Builder {
+    /// So many Apollos on TCP: `apollo-1`, …
+    pub(crate) fn apollos(mut self, count: usize) -> Self {
+        self.apollos = count;
+        self
+    }
+
+    /// So many P6X on pseudo terminals: `p6x-1`, …
+    pub(crate) fn p6xs(mut self, count: usize) -> Self {
+        self.p6xs = count;
+        self
+    }
+
+    /// How many holds each may have at once.
+    pub(crate) fn connectors(mut self, count: u8) -> Self {
+        self.connectors = count;
+        self
+    }
+
+    /// A key of `[policy]`, its value in TOML.
+    pub(crate) fn policy(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.policy, key, value);
+        self
+    }
+
+    /// A key of every terminal's `timeouts`, its value in TOML.
+    pub(crate) fn timeout(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.timeouts, key, value);
+        self
+    }
+
+    /// A key of `[supervision]`, its value in TOML.
+    pub(crate) fn supervision(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.supervision, key, value);
+        self
+    }
+
+    /// Every terminal must have the serial number that it has.
+    pub(crate) fn with_serial_numbers(mut self) -> Self {
+        self.serial_numbers = true;
+        self
+    }
+
+    /// Everybody needs this token; its bearer is an admin.
+    pub(crate) fn token(mut self, token: &'static str) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// What is logged.
+    pub(crate) fn log(mut self, filter: &'static str) -> Self {
+        self.log = filter;
+        self
+    }
+
+    /// Where the journal is, if not in the rig's own folder.
+    pub(crate) fn journal(mut self, path: PathBuf) -> Self {
+        self.journal = Some(path);
+        self
+    }
+
+    /// Opens the simulated terminals, starts the program and waits until it is ready.
+    pub(crate) fn start(self) -> Rig {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::open(&self, folder.path());
+        let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
+        let config = folder.path().join("quittance.toml");
+        std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
+        let child = Child::start(&config);
+        let api = Api::new(&child.address(), self.token);
+        let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
+        rig.wait_ready();
+        rig
+    }
+}
+
+fn set(list: &mut Vec<(String, String)>, key: &str, value: &str) {
+    list.retain(|(known, _)| known != key);
+    list.push((key.to_owned(), value.to_owned()));
+}
+
+/// The program.
+impl Rig {
+    /// A rig without terminals, with deadlines that no test reaches, a ladder of tens of milliseconds, and no quarantine.
+    pub(crate) fn builder() -> Builder {
+        let mut builder = Builder {
+            apollos: 0,
+            p6xs: 0,
+            connectors: 1,
+            policy: Vec::new(),
+            timeouts: Vec::new(),
+            supervision: Vec::new(),
+            serial_numbers: false,
+            token: None,
+            log: "info",
+            journal: None,
+        };
+        for (key, value) in [
+            ("terminal_timeout", "\"24h\""),
+            ("terminal_timeout_action", "\"void\""),
+            ("retry", "[\"20ms\", \"50ms\", \"100ms\", \"200ms\"]"),
+        ] {
+            set(&mut builder.policy, key, value);
+        }
+        for (key, value) in [("backoff_min", "\"20ms\""), ("backoff_max", "\"200ms\""), ("intensity", "1000")] {
+            set(&mut builder.supervision, key, value);
+        }
+        builder
+    }
+
+    /// One terminal of each family.
+    pub(crate) fn pair() -> Builder {
+        Self::builder().apollos(1).p6xs(1)
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub(crate) fn kill9(&self) {
+        self.child.kill();
+    }
+
+    /// Starts the program that was killed or has ended, on the same journal; waits until it is ready.
+    pub(crate) fn start_again(&self) {
+        self.start_unready();
+        self.wait_ready();
+    }
+
+    /// Likewise, but does not wait.
+    pub(crate) fn start_unready(&self) {
+        self.child.start_again();
+        self.api.moved(&self.child.address());
+    }
+
+    /// SIGTERM, at once.
+    pub(crate) fn ask_to_end(&self) {
+        self.child.terminate();
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) fn terminate(&self) -> i32 {
+        self.ask_to_end();
+        self.exit_code()
+    }
+
+    /// Waits for the end; the exit code.
+    pub(crate) fn exit_code(&self) -> i32 {
+        self.child.exit_code()
+    }
+
+    /// Everything that the program has written to stderr, over all its lives.
+    pub(crate) fn said(&self) -> String {
+        self.child.said()
+    }
+
+    /// Waits until the check gives something; it is made again whenever the program logs something, and now and then.
+    pub(crate) fn until<T>(&self, what: &str, check: impl FnMut() -> Option<T>) -> T {
+        self.child.until(what, check)
+    }
+
+    /// Waits until the program logs something, for a moment: something may be otherwise then.
+    pub(crate) fn pause(&self) {
+        self.child.pause();
+    }
+
+    /// Waits until the program is ready.
+    pub(crate) fn wait_ready(&self) {
+        self.until("ready", || (self.api.get("/readyz").0 == 200).then_some(()));
+    }
+
+    /// The configuration's file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("quittance.toml")
+    }
+
+    /// The journal's file.
+    pub(crate) fn journal(&self) -> &Path {
+        &self.journal
+    }
+
+    /// `quittance journal verify`.
+    pub(crate) fn verify(&self) -> Output {
+        let journal = ["journal", "verify", "--journal"];
+        Command::new(BINARY).args(journal).arg(&self.journal).output().unwrap()
+    }
+
+    /// The end of a test: no terminal's ledger is out of balance, the program ends in order, its journal is sound, and the bank has
+    /// nothing to complain about.
+    pub(crate) fn finish(self) {
+        for terminal in self.site.names() {
+            assert_eq!(self.metric("quittance_ledger_imbalance", &[("terminal", &terminal)]), 0.0, "{terminal}");
+        }
+        assert_eq!(self.terminate(), 0);
+        self.check_books();
+    }
+
+    /// The journal is sound, and the bank has nothing to complain about.
+    pub(crate) fn check_books(&self) {
+        let verified = self.verify();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+        assert_eq!(self.bank().violations(), []);
+    }
+}
+
+/// What a charger does.
+impl Rig {
+    /// Opens a card flow; the session's name.
+    pub(crate) fn open(&self, terminal: &str, amount: u32) -> String {
+        let (status, body) = self.api.post("/v1/sessions", &json!({ "terminal": terminal, "amount": amount }));
+        assert_eq!(status, 201, "{body}");
+        assert_eq!(body["state"], "waiting_card", "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The session.
+    pub(crate) fn session(&self, session: &str) -> Value {
+        let (status, body) = self.api.get(&format!("/v1/sessions/{session}"));
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Waits until the session is in this state, by long polls.
+    pub(crate) fn wait_state(&self, session: &str, state: &str) -> Value {
+        self.wait_session(session, state, |body| body["state"] == state)
+    }
+
+    /// Waits until the session is as it should be, by long polls.
+    pub(crate) fn wait_session(&self, session: &str, what: &str, enough: impl Fn(&Value) -> bool) -> Value {
+        let began = std::time::Instant::now();
+        let mut body = self.session(session);
+        while !enough(&body) {
+            assert!(began.elapsed() < LIMIT, "not {what}: {body}");
+            let ended = ["committed", "voided", "declined", "cancelled", "expired", "failed"];
+            assert!(!ended.iter().any(|state| body["state"] == *state), "will never be {what}: {body}");
+            let path = format!("/v1/sessions/{session}?wait=10&version={}", body["version"]);
+            let (status, next) = self.api.get(&path);
+            assert_eq!(status, 200, "{next}");
+            body = next;
+        }
+        body
+    }
+
+    /// Does something to a session that must succeed; the session.
+    pub(crate) fn command(&self, session: &str, verb: &str, body: &Value) -> Value {
+        let (status, body) = self.api.post(&format!("/v1/sessions/{session}/{verb}"), body);
+        assert!(status == 200 || status == 202, "{verb}: {status} {body}");
+        body
+    }
+
+    /// Reports the running total.
+    pub(crate) fn energy(&self, session: &str, amount: u32) {
+        self.command(session, "energy", &json!({ "amount": amount }));
+    }
+
+    /// Decides a commit; says what the API answers within its time.
+    pub(crate) fn commit(&self, session: &str, amount: u32) -> Value {
+        self.command(session, "commit", &json!({ "amount": amount }))
+    }
+
+    /// Decides a void; says what the API answers within its time.
+    pub(crate) fn void(&self, session: &str) -> Value {
+        self.command(session, "void", &json!({}))
+    }
+
+    /// A card flow from its opening to an approval; the session's name.
+    pub(crate) fn approve(&self, terminal: &str, amount: u32) -> String {
+        let session = self.open(terminal, amount);
+        self.tap(terminal, &self.new_card());
+        self.wait_state(&session, "approved");
+        session
+    }
+
+    /// The sum of the series with these labels; there must be one.
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.api.metric(name, labels)
+    }
+}
+
+/// The other side.
+impl Rig {
+    /// The bank.
+    pub(crate) fn bank(&self) -> &Bank {
+        &self.site.bank
+    }
+
+    /// The terminal.
+    pub(crate) fn terminal(&self, name: &str) -> &SimHandle {
+        self.site.terminal(name)
+    }
+
+    /// All terminals' names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.site.names()
+    }
+
+    /// Ends all faults of all terminals.
+    pub(crate) fn terminals_recover(&self) {
+        self.names().iter().for_each(|name| self.terminal(name).clear_faults());
+    }
+
+    /// A card that nobody has used.
+    pub(crate) fn new_card(&self) -> SimCard {
+        SimCard::numbered(self.cards.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A card that the bank treats so.
+    pub(crate) fn card_with(&self, policy: Policy) -> SimCard {
+        let card = self.new_card();
+        self.bank().set_policy(&card, policy);
+        card
+    }
+
+    /// Holds a card against the terminal as soon as it waits for one.
+    pub(crate) fn tap(&self, terminal: &str, card: &SimCard) {
+        self.wait_terminal(terminal, "waits for a card", |seen| seen.state == TerminalState::WaitCard);
+        assert!(self.terminal(terminal).tap(card), "{terminal} did not read the card");
+    }
+
+    /// Waits until the terminal has seen what is wanted.
+    pub(crate) fn wait_terminal(&self, terminal: &str, what: &str, enough: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+        self.site.wait(self.terminal(terminal), what, enough)
+    }
+
+    /// What the bank has for this session.
+    pub(crate) fn hold(&self, session: &str) -> Hold {
+        let body = self.session(session);
+        let number = body["terminal_session_id"].as_u64().and_then(|number| u32::try_from(number).ok());
+        let terminal: TerminalId = body["terminal"].as_str().unwrap().parse().unwrap();
+        self.bank().hold(&terminal, TerminalSessionId(number.unwrap())).unwrap()
+    }
+
+    /// How much the bank has taken for this session; none if it has given the hold back.
+    pub(crate) fn taken(&self, session: &str) -> Option<u32> {
+        match self.hold(session).state {
+            HoldState::Captured { amount, .. } => Some(amount.minor()),
+            HoldState::Released { .. } => None,
+            HoldState::Held => panic!("the hold of {session} is still open"),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The API as a charger sees it.
+
+use std::sync::RwLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// Beyond the longest wait that a test asks for.
+const TIME_LIMIT: Duration = Duration::from_secs(45);
+
+/// The API; it may move when the program is started again.
+pub(crate) struct Api {
+    agent: Agent,
+    address: RwLock<String>,
+    token: Option<&'static str>,
+}
+
+impl Api {
+    pub(super) fn new(address: &str, token: Option<&'static str>) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIME_LIMIT)).build();
+        Self { agent: config.into(), address: RwLock::new(address.to_owned()), token }
+    }
+
+    pub(super) fn moved(&self, address: &str) {
+        address.clone_into(&mut self.address.write().unwrap());
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address.read().unwrap())
+    }
+
+    /// Status and body; the body is null when it is no JSON.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        self.try_get(path).unwrap()
+    }
+
+    /// Likewise.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.try_post(path, body).unwrap()
+    }
+
+    /// Likewise, with these words as they are.
+    pub(crate) fn post_text(&self, path: &str, body: &str) -> (u16, Value) {
+        self.send(path, body, self.token).unwrap()
+    }
+
+    /// Likewise, as somebody else.
+    pub(crate) fn post_as(&self, token: Option<&str>, path: &str, body: &Value) -> (u16, Value) {
+        self.send(path, &body.to_string(), token).unwrap()
+    }
+
+    /// None when the program is not there or goes away meanwhile.
+    pub(crate) fn try_get(&self, path: &str) -> Option<(u16, Value)> {
+        let mut request = self.agent.get(self.url(path));
+        if let Some(token) = self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.call().ok()?)
+    }
+
+    /// None when the program is not there or goes away meanwhile.
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        self.send(path, &body.to_string(), self.token)
+    }
+
+    fn send(&self, path: &str, body: &str, token: Option<&str>) -> Option<(u16, Value)> {
+        let mut request = self.agent.post(self.url(path)).header("Content-Type", "application/json");
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.send(body).ok()?)
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        self.agent.get(self.url("/metrics")).call().unwrap().body_mut().read_to_string().unwrap()
+    }
+
+    /// The sum of the series with these labels; there must be one.
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let text = self.metrics();
+        let found: Vec<f64> = text.lines().filter_map(|line| series(line, name, labels)).collect();
+        assert!(!found.is_empty(), "there is no {name} {labels:?} in\n{text}");
+        found.iter().sum()
+    }
+
+    /// Every session that the API lists for this question, newest first, over all pages.
+    pub(crate) fn sessions(&self, question: &str) -> Vec<Value> {
+        let mut sessions = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let (status, body) = self.get(&format!("/v1/sessions?limit=100{question}{cursor}"));
+            assert_eq!(status, 200, "{body}");
+            sessions.extend(body["sessions"].as_array().unwrap().iter().cloned());
+            match body["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return sessions,
+            }
+        }
+    }
+}
+
+fn read(mut response: Response<Body>) -> Option<(u16, Value)> {
+    let text = response.body_mut().read_to_string().ok()?;
+    Some((response.status().as_u16(), serde_json::from_str(&text).unwrap_or(json!(null))))
+}
+
+/// `name{a="x",b="y"} 1` if it is this series. No label of ours holds a comma or a quotation mark.
+fn series(line: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let (key, value) = line.rsplit_once(' ')?;
+    let (found, given) = key.split_once('{').map_or((key, ""), |(found, given)| (found, given.trim_end_matches('}')));
+    let given: Vec<&str> = given.split(',').collect();
+    let all = labels.iter().all(|(label, value)| given.contains(&format!("{label}=\"{value}\"").as_str()));
+    if found == name && all { value.parse().ok() } else { None }
+}
