@@ -15,9 +15,9 @@ use crate::money::Amount;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Request};
 use crate::session::actor::Observer as SessionObserver;
-use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
+use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
-use crate::sim::{Command as Sent, Depot, HoldState, SimCard, SimConfig, SimHandle};
+use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::requests::{Instruct, Open};
 use crate::terminal::settings::Quirks;
 use crate::terminal::view::View;
@@ -91,7 +91,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
         keepalive: Some(Duration::from_millis(20)),
         serial_number: None,
         preauth: None,
-        policy: Policy {
+        policy: policy::Policy {
             terminal_timeout: minutes(24 * 60),
             terminal_timeout_action: DeadManAction::Void,
             plug_in_timeout: minutes(5),
@@ -240,18 +240,18 @@ async fn a_new_set_up_waits_for_an_authorisation() {
     stand.state("approved").await;
 
     stand.open().await;
-    stand.sim.hold_answers();
-    assert!(stand.sim.tap(&SimCard::numbered(2)));
-    stand.sim.grant_answers(1);
+    let slow = SimCard::numbered(2);
+    stand.sim.bank().set_policy(&slow, Policy { answers_after: Duration::from_millis(300), ..Policy::APPROVE });
+    assert!(stand.sim.tap(&slow));
     stand.sim.wait_for_requests(Sent::Auth, 2).await;
-    // The second card is being authorised; the first hold's void is refused meanwhile.
+
+    // The second card is being authorised, and the first hold's void is refused.
     stand.sim.refuse_next(Sent::Void, 0x05);
-    let sets_up = stand.sim.count(Sent::Setup);
+    let set_ups = stand.sim.count(Sent::Setup);
     stand.terminal.send(Instruct { session: first, command: Command::Void }).await.unwrap().unwrap();
-    stand.sim.release_answers();
-    stand.state("voided").await;
-    assert!(stand.sim.count(Sent::Setup) > sets_up);
+    stand.sim.wait_for_requests(Sent::Setup, set_ups + 1).await;
     let facts = stand.kinds();
-    assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
+    assert!(facts.contains(&"attempt_refused"), "{facts:?}");
     assert!(!facts.contains(&"authorise_unanswered"), "{facts:?}");
+    assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
 }
