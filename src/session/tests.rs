@@ -22,9 +22,9 @@ use crate::protocol::Family;
 use crate::protocol::response::{Reason, Response, Verdict as Answer};
 use crate::time::Timestamp;
 
-use super::machine::{Command, Effect, Input, Machine, Rules};
+use super::machine::{Effect, Input, Machine, Rules};
 use super::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
-use super::{Refusal, Session};
+use super::{Command, Refusal, Session};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
