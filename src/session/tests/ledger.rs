@@ -21,7 +21,8 @@ fn every_way_in_and_out_is_counted_once() {
     let held = || hold(Some(5000), Learned::Approved);
     let resolved = Fact::Resolved { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
     // What a life adds to approved, disposed and undisposed.
-    let rows: Vec<(&str, Vec<Fact>, (u64, u64, u64))> = vec![
+    type Row = (&'static str, Vec<Fact>, (u64, u64, u64));
+    let rows: Vec<Row> = vec![
         ("waits for a card", vec![opened()], (0, 0, 0)),
         ("nobody came", vec![opened(), Fact::Cancelled { by: CancelledBy::Terminal }], (0, 0, 0)),
         ("failed before the card", vec![opened(), failed()], (0, 0, 0)),
