@@ -14,8 +14,6 @@ fn records(lives: &[&[Fact]]) -> Vec<Record> {
     (1..).zip(entries).map(|(seq, entry)| Record { seq, entry }).collect()
 }
 
-type Row = (&'static str, Vec<Fact>, (u64, u64, u64));
-
 #[test]
 fn every_way_in_and_out_is_counted_once() {
     let doubt = || Fact::AuthoriseUnanswered { cause: Cause::Crash };
@@ -23,6 +21,7 @@ fn every_way_in_and_out_is_counted_once() {
     let held = || hold(Some(5000), Learned::Approved);
     let resolved = Fact::Resolved { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
     // What a life adds to approved, disposed and undisposed.
+    type Row = (&'static str, Vec<Fact>, (u64, u64, u64));
     let rows: Vec<Row> = vec![
         ("waits for a card", vec![opened()], (0, 0, 0)),
         ("nobody came", vec![opened(), Fact::Cancelled { by: CancelledBy::Terminal }], (0, 0, 0)),
