@@ -113,7 +113,10 @@ impl Plan {
             self.verdicts.push((session.id, Verdict::Absent));
             let doubtful = session.disposal.as_ref().is_some_and(|disposal| disposal.doubtful);
             let kind = if doubtful { DiscrepancyKind::DisposalConfirmed } else { DiscrepancyKind::MissingOnTerminal };
-            self.found(kind, Some(id), Some(session.id));
+            // One that waits for a person was found missing before; saying so every quarter of an hour would hide what is new.
+            if !matches!(session.state, State::Uncertain(_)) {
+                self.found(kind, Some(id), Some(session.id));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::card::Card;
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::Entry;
-use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Outcome};
+use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Origin};
 use crate::link;
 use crate::money::Amount;
 use crate::protocol::response::{Reason, Response, Verdict as Answer};
@@ -21,6 +21,7 @@ use super::policy::Policy;
 use super::refusal::Refusal;
 use super::state::{Failure, Illegal, Session, State};
 use super::verdict::Verdict;
+use super::wish::Command;
 
 /// What happens to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,28 +61,6 @@ pub enum Input {
     StopFlow(CancelledBy),
     /// Time has passed; see [`Machine::next_tick`].
     Tick,
-}
-
-/// What somebody wants of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// So much energy was delivered, as a running total.
-    Energy(Amount),
-    /// Take this much. Nothing is a void.
-    Commit(Amount),
-    /// Give the hold back.
-    Void,
-    /// End the card flow; there is no hold yet.
-    Cancel,
-    /// A person settles what is uncertain.
-    Resolve {
-        /// How it ended.
-        outcome: Outcome,
-        /// The person's words.
-        note: String,
-        /// The name of the person's token.
-        by: String,
-    },
 }
 
 /// What follows from an input.
@@ -143,18 +122,18 @@ pub struct Rules {
 /// A session and what is to be done about it.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    session: Session,
+    pub(super) session: Session,
     rules: Rules,
     errand: Errand,
     ready: bool,
 }
 
 impl Step {
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self::default()
     }
 
-    fn append(facts: impl Into<Vec<Fact>>) -> Self {
+    pub(super) fn append(facts: impl Into<Vec<Fact>>) -> Self {
         Self { append: facts.into(), ..Self::default() }
     }
 
@@ -187,6 +166,11 @@ impl Machine {
         &self.session
     }
 
+    /// What decides about it.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// What it is busy with.
     pub fn errand(&self) -> Errand {
         self.errand
@@ -211,10 +195,7 @@ impl Machine {
             Input::StopTapped { .. } => Step::none(),
             Input::Authorised(outcome) => self.authorised(outcome, now),
             Input::Ready => Step { ready: Some(true), ..self.ask_turn_if_due(now, true) },
-            Input::NotReady => {
-                let errand = (self.errand == Errand::Turn).then_some(Errand::Idle);
-                Step { ready: Some(false), errand, ..Step::none() }
-            }
+            Input::NotReady => Step { ready: Some(false), ..self.no_longer(Errand::Turn) },
             Input::Turn => self.turn(now),
             Input::Attempted(outcome) => self.attempted(outcome, now),
             Input::Listed(verdict) => self.listed(verdict, now),
@@ -264,12 +245,13 @@ impl Machine {
         }
     }
 
+    /// An orphan has its hold already: no card flow is its own.
+    fn waits_for_card(&self) -> bool {
+        self.session.state == State::Opened && self.session.origin == Origin::Api
+    }
+
     fn begin(&self) -> Step {
-        if self.session.state == State::Opened {
-            Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow)
-        } else {
-            Step::none()
-        }
+        if self.waits_for_card() { Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow) } else { Step::none() }
     }
 
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
@@ -287,7 +269,7 @@ impl Machine {
     }
 
     fn flow_ended(&self, outcome: link::Outcome) -> Step {
-        if self.session.state != State::Opened {
+        if !self.waits_for_card() {
             return Step::none();
         }
         let failed = |why: String| Fact::Failed { why };
@@ -310,16 +292,17 @@ impl Machine {
     }
 
     fn card_read(&self, card: Card, now: Timestamp) -> Step {
-        if self.session.state != State::Opened {
+        if !self.waits_for_card() {
             // It ended while the card was on its way.
             return Step::none().then(Effect::CancelFlow);
         }
         let starts_at_the_latest = now.after(self.rules.authorise_timeout);
         let dead_man = self.dead_man(starts_at_the_latest);
-        Step::append([Fact::AuthoriseIntended { card: Some(card), dead_man }]).then(Effect::Authorise)
+        let intended = Fact::AuthoriseIntended { card: Some(card), dead_man };
+        Step::append([intended]).then(Effect::Authorise).busy_with(Errand::CardFlow)
     }
 
-    fn cancel(&self, by: CancelledBy) -> Step {
+    pub(super) fn cancel(&self, by: CancelledBy) -> Step {
         if self.session.state != State::Opened {
             return Step::none();
         }
@@ -367,7 +350,7 @@ impl Machine {
         }
     }
 
-    fn decide(&self, decision: Decision, by: DecidedBy) -> Step {
+    pub(super) fn decide(&self, decision: Decision, by: DecidedBy) -> Step {
         self.and_ask_turn(Step::append([Fact::DisposalDecided { decision, by }]), self.ready)
     }
 
@@ -401,6 +384,11 @@ impl Machine {
         }
     }
 
+    /// This errand is over; one of another kind goes on.
+    fn no_longer(&self, errand: Errand) -> Step {
+        Step { errand: (self.errand == errand).then_some(Errand::Idle), ..Step::none() }
+    }
+
     fn ask_turn_if_due(&self, now: Timestamp, ready: bool) -> Step {
         match self.attempt_due_at() {
             Some(due) if due <= now => self.and_ask_turn(Step::none(), ready),
@@ -411,10 +399,10 @@ impl Machine {
     fn turn(&self, now: Timestamp) -> Step {
         let (Some(due), Some(hold), Some(disposal)) = (self.attempt_due_at(), &self.session.hold, &self.session.disposal)
         else {
-            return Step::none().then(Effect::ReleaseTurn).busy_with(Errand::Idle);
+            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
         };
         let (true, Some(attempt)) = (due <= now && self.ready, disposal.attempts.checked_add(1)) else {
-            return Step::none().then(Effect::ReleaseTurn).busy_with(Errand::Idle);
+            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
         };
         let session = hold.terminal_session_id;
         let request = match disposal.decision {
@@ -426,7 +414,7 @@ impl Machine {
 
     fn attempted(&self, outcome: link::Outcome, now: Timestamp) -> Step {
         let Some(disposal) = self.session.disposal.as_ref().filter(|disposal| disposal.under_way) else {
-            return Step::none().busy_with(Errand::Idle);
+            return self.no_longer(Errand::Attempt);
         };
         let attempt = disposal.attempts;
         let step = match outcome {
@@ -483,7 +471,7 @@ impl Machine {
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)
             }
-            (Verdict::Adopt(id), State::Opened, _) => {
+            (Verdict::Adopt(id), State::Opened, _) if self.session.origin == Origin::Orphan => {
                 let placed = self.hold_placed(id, None, Learned::Listed, now);
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)
@@ -539,83 +527,6 @@ impl Machine {
         match (self.session.energy, held) {
             (Some(energy), Some(held)) if !energy.is_zero() && !held.is_zero() => Decision::Commit(energy.min(held)),
             _ => Decision::Void,
-        }
-    }
-
-    fn command(&self, command: Command) -> Result<Step, Refusal> {
-        match command {
-            Command::Energy(amount) => self.energy(amount),
-            Command::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
-            Command::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
-            Command::Void => self.ask_decision(Decision::Void),
-            Command::Cancel => match self.session.state {
-                State::Opened => Ok(self.cancel(CancelledBy::Api)),
-                State::Cancelled | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
-                State::Authorising(_)
-                | State::InDoubt(_)
-                | State::Held
-                | State::Disposing
-                | State::Uncertain(_)
-                | State::Disposed(_) => Err(Refusal::HasHold { session: self.session.id, state: self.session.state_name() }),
-            },
-            Command::Resolve { outcome, note, by } => self.resolve(outcome, note, by),
-        }
-    }
-
-    fn energy(&self, amount: Amount) -> Result<Step, Refusal> {
-        match (&self.session.state, self.session.energy) {
-            (State::Held, Some(energy)) if amount < energy => Err(Refusal::AmountInvalid(format!(
-                "the running total of energy never goes down: it is {energy}, and {amount} came"
-            ))),
-            (State::Held, Some(energy)) if amount == energy => Ok(Step::none()),
-            // Nothing delivered yet does not end the wait for the plug.
-            (State::Held, None) if amount.is_zero() => Ok(Step::none()),
-            (State::Held, _) => Ok(Step::append([Fact::EnergyReported { amount }])),
-            _ => Err(self.no_hold_or_decided()),
-        }
-    }
-
-    fn ask_decision(&self, decision: Decision) -> Result<Step, Refusal> {
-        if let Some(disposal) = &self.session.disposal {
-            return if disposal.decision == decision { Ok(Step::none()) } else { Err(self.no_hold_or_decided()) };
-        }
-        match (&self.session.state, &self.session.hold, decision) {
-            (State::Held | State::Uncertain(_), Some(hold), Decision::Commit(asked)) => match hold.amount {
-                Some(held) if asked <= held => Ok(self.decide(decision, DecidedBy::Api)),
-                Some(held) => Err(Refusal::OverCommit { held, asked }),
-                None => Err(Refusal::OverCommit { held: Amount::ZERO, asked }),
-            },
-            (State::Held | State::Uncertain(_), Some(_), Decision::Void) => Ok(self.decide(decision, DecidedBy::Api)),
-            _ => Err(self.no_hold_or_decided()),
-        }
-    }
-
-    fn resolve(&self, outcome: Outcome, note: String, by: String) -> Result<Step, Refusal> {
-        let State::Uncertain(_) = self.session.state else {
-            let (session, state) = (self.session.id, self.session.state_name());
-            return Err(Refusal::NotSupported(format!("a person settles what is uncertain, but session {session} is {state}")));
-        };
-        let held = self.session.hold.as_ref().and_then(|hold| hold.amount).or(self.session.amount_requested);
-        match (outcome, held) {
-            (Outcome::Committed(asked), Some(held)) if asked > held => Err(Refusal::OverCommit { held, asked }),
-            _ => Ok(Step::append([Fact::Resolved { outcome, note, by }])),
-        }
-    }
-
-    /// Why nothing (else) can be decided about this session.
-    fn no_hold_or_decided(&self) -> Refusal {
-        let session = self.session.id;
-        let state = self.session.state_name();
-        match (&self.session.disposal, &self.session.state) {
-            (Some(disposal), _) => {
-                let what = match disposal.decision {
-                    Decision::Commit(amount) => format!("commit of {amount}"),
-                    Decision::Void => "void".to_owned(),
-                };
-                Refusal::AlreadyDecided { session, decided: format!("{what} (it is {state})") }
-            }
-            (None, State::Disposed(_)) => Refusal::AlreadyDecided { session, decided: format!("it is {state}") },
-            (None, _) => Refusal::NoHold { session, state },
         }
     }
 }

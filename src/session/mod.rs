@@ -3,6 +3,7 @@
 //! * [`state`]: what a session is. It follows from its records alone, live and after a crash ([`Session::after`]).
 //! * [`machine`]: what is to be done about it. Pure: an [`Input`] and the time give a [`machine::Step`], that is facts to append and,
 //!   only once they are durable, effects.
+//! * [`wish`]: what people want of it.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
@@ -15,9 +16,13 @@ pub mod machine;
 pub mod policy;
 pub mod refusal;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
+pub mod wish;
 
-pub use machine::{Command, Input};
+pub use machine::Input;
 pub use refusal::Refusal;
 pub use state::{Session, State};
 pub use verdict::Verdict;
+pub use wish::Command;

@@ -261,7 +261,7 @@ impl Session {
         let kind = fact.kind();
         let illegal = Illegal::Order { fact: kind, state: self.state_name() };
         match (&self.state, fact) {
-            (State::Opened, Fact::AuthoriseIntended { card, dead_man }) => {
+            (State::Opened, Fact::AuthoriseIntended { card, dead_man }) if self.origin == Origin::Api => {
                 self.card = card.clone();
                 self.state = State::Authorising(*dead_man);
             }
@@ -270,7 +270,9 @@ impl Session {
                 self.hold(fact, at)
             }
             (State::Authorising(_) | State::InDoubt(_), Fact::HoldPlaced { .. }) => self.hold(fact, at),
-            (State::Opened | State::Authorising(_), Fact::Declined { reason }) => self.state = State::Declined(*reason),
+            (State::Opened | State::Authorising(_), Fact::Declined { reason }) if self.origin == Origin::Api => {
+                self.state = State::Declined(*reason)
+            }
             (State::Opened | State::Authorising(_), Fact::Cancelled { .. }) => self.state = State::Cancelled,
             (State::Opened | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
                 self.state = State::Failed(why.clone())

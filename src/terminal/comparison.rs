@@ -34,8 +34,9 @@ pub(super) struct Comparison {
     lists: Vec<Vec<TerminalSessionId>>,
 }
 
-/// A reconciliation that failed on a link that works is tried again after this time, whatever `policy.reconcile_every` says.
-const AGAIN_AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// A reconciliation that failed on a link that works, or that left a doubt which a list can settle, is done again after this time,
+/// whatever `policy.reconcile_every` says.
+const AGAIN_SOON: Duration = Duration::from_secs(30);
 
 impl TerminalActor {
     pub(super) fn compare_on_connect(&mut self, ctx: &mut Context<Self>) {
@@ -48,7 +49,9 @@ impl TerminalActor {
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
         let failed = self.last_reconciliation.as_ref().is_some_and(|(_, report)| report.result == ReportResult::Failed);
         let every = self.settings.policy.reconcile_every;
-        let wait = if failed { AGAIN_AFTER_FAILURE.min(every) } else { every };
+        let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_));
+        let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
+        let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
         if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(|at| now.since(at) >= wait) {
             self.compare(Trigger::Periodic, None);
         }

@@ -12,6 +12,8 @@ mod flow;
 pub mod machine;
 pub mod requests;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod turn;
 pub mod view;
 pub mod world;

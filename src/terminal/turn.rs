@@ -67,7 +67,7 @@ pub struct Turns {
     pub cancel: bool,
     /// A reconciliation waits.
     pub list: bool,
-    disposals: VecDeque<SessionId>,
+    pub(super) disposals: VecDeque<SessionId>,
 }
 
 impl Default for Turns {

@@ -1,5 +1,9 @@
 //! The tests that see the project as a whole.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a real program is waited for in real time, up to a limit that only ends a broken build"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
 mod check;

@@ -192,13 +192,16 @@ impl fmt::Display for Reckoning {
         let cards = if self.declined == 1 { "card was" } else { "cards were" };
         writeln!(f, "{} {cards} declined.", self.declined)?;
         if self.outstanding > 0 {
-            writeln!(f, "{} of the open holds are decided, and the terminal has still to confirm it.", self.outstanding)?;
-        }
-        if journal.unknown.count > 0 {
             writeln!(
                 f,
-                "Where the journal knows that it does not know, the bank may say anything; a person or a timer ends it."
+                "{} of the journal's open holds: decided, and the terminal has still to confirm it.",
+                self.outstanding
             )?;
+        }
+        if journal.unknown.count > 0 {
+            let count = journal.unknown.count;
+            writeln!(f, "{count} may be held or not: the answer to Auth was lost, and the terminal could not say it since.")?;
+            writeln!(f, "The bank counts as open what it holds of them; the terminal's timer or a person ends them.")?;
         }
         for disagreement in &self.disagreements {
             writeln!(f, "DISAGREEMENT: {disagreement}")?;

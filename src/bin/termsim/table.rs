@@ -1,5 +1,8 @@
 //! What the demo shows: a table that is drawn again and again, or a line for those who have no screen.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 

@@ -72,6 +72,12 @@ fn held(number: u32) -> Vec<Fact> {
     facts
 }
 
+fn uncertain(number: u32) -> Vec<Fact> {
+    let mut facts = held(number);
+    facts.push(Fact::BecameUncertain { why: "missing".to_owned() });
+    facts
+}
+
 fn attempted(number: u32) -> Vec<Fact> {
     let mut facts = held(number);
     facts.push(Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Api });
@@ -114,6 +120,7 @@ fn two_lists() {
         ("nothing", vec![], vec![], vec![], vec![], vec![], vec![]),
         ("a hold is there", vec![old(1, held(7))], vec![7], vec![7], vec![(1, Present)], vec![], vec![]),
         ("a hold is missing", vec![old(1, held(7))], vec![], vec![], vec![(1, Absent)], vec![], vec![Kind::MissingOnTerminal]),
+        ("still missing, and a person knows", vec![old(1, uncertain(7))], vec![], vec![], vec![(1, Absent)], vec![], vec![]),
         ("missing in the second list only", vec![old(1, held(7))], vec![7], vec![], vec![], vec![], vec![]),
         ("missing in the first list only", vec![old(1, held(7))], vec![], vec![7], vec![(1, Present)], vec![], vec![]),
         ("a hold younger than the lists", vec![new(1, held(7))], vec![], vec![], vec![], vec![], vec![]),

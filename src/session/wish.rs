@@ -1,0 +1,111 @@
+//! What people want of a session, through the API: totals of energy, a decision, the end of a card flow, or the last word about
+//! what is uncertain. A wish is taken or refused with a code, and a refusal has changed nothing.
+
+use crate::journal::Fact;
+use crate::journal::record::{CancelledBy, DecidedBy, Decision, Outcome};
+use crate::money::Amount;
+
+use super::machine::{Machine, Step};
+use super::refusal::Refusal;
+use super::state::State;
+
+/// What somebody wants of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// So much energy was delivered, as a running total.
+    Energy(Amount),
+    /// Take this much. Nothing is a void.
+    Commit(Amount),
+    /// Give the hold back.
+    Void,
+    /// End the card flow; there is no hold yet.
+    Cancel,
+    /// A person settles what is uncertain.
+    Resolve {
+        /// How it ended.
+        outcome: Outcome,
+        /// The person's words.
+        note: String,
+        /// The name of the person's token.
+        by: String,
+    },
+}
+
+impl Machine {
+    pub(super) fn command(&self, command: Command) -> Result<Step, Refusal> {
+        match command {
+            Command::Energy(amount) => self.energy(amount),
+            Command::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
+            Command::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
+            Command::Void => self.ask_decision(Decision::Void),
+            Command::Cancel => match self.session.state {
+                State::Opened => Ok(self.cancel(CancelledBy::Api)),
+                State::Cancelled | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
+                State::Authorising(_)
+                | State::InDoubt(_)
+                | State::Held
+                | State::Disposing
+                | State::Uncertain(_)
+                | State::Disposed(_) => Err(Refusal::HasHold { session: self.session.id, state: self.session.state_name() }),
+            },
+            Command::Resolve { outcome, note, by } => self.resolve(outcome, note, by),
+        }
+    }
+
+    fn energy(&self, amount: Amount) -> Result<Step, Refusal> {
+        match (&self.session.state, self.session.energy) {
+            (State::Held, Some(energy)) if amount < energy => Err(Refusal::AmountInvalid(format!(
+                "the running total of energy never goes down: it is {energy}, and {amount} came"
+            ))),
+            (State::Held, Some(energy)) if amount == energy => Ok(Step::none()),
+            // Nothing delivered yet does not end the wait for the plug.
+            (State::Held, None) if amount.is_zero() => Ok(Step::none()),
+            (State::Held, _) => Ok(Step::append([Fact::EnergyReported { amount }])),
+            _ => Err(self.no_hold_or_decided()),
+        }
+    }
+
+    fn ask_decision(&self, decision: Decision) -> Result<Step, Refusal> {
+        if let Some(disposal) = &self.session.disposal {
+            return if disposal.decision == decision { Ok(Step::none()) } else { Err(self.no_hold_or_decided()) };
+        }
+        match (&self.session.state, &self.session.hold, decision) {
+            (State::Held | State::Uncertain(_), Some(hold), Decision::Commit(asked)) => match hold.amount {
+                Some(held) if asked <= held => Ok(self.decide(decision, DecidedBy::Api)),
+                Some(held) => Err(Refusal::OverCommit { held, asked }),
+                None => Err(Refusal::OverCommit { held: Amount::ZERO, asked }),
+            },
+            (State::Held | State::Uncertain(_), Some(_), Decision::Void) => Ok(self.decide(decision, DecidedBy::Api)),
+            _ => Err(self.no_hold_or_decided()),
+        }
+    }
+
+    fn resolve(&self, outcome: Outcome, note: String, by: String) -> Result<Step, Refusal> {
+        let State::Uncertain(_) = self.session.state else {
+            let (session, state) = (self.session.id, self.session.state_name());
+            return Err(Refusal::NotSupported(format!("a person settles what is uncertain, but session {session} is {state}")));
+        };
+        let held = self.session.hold.as_ref().and_then(|hold| hold.amount).or(self.session.amount_requested);
+        match (outcome, held) {
+            (Outcome::Committed(asked), Some(held)) if asked > held => Err(Refusal::OverCommit { held, asked }),
+            _ => Ok(Step::append([Fact::Resolved { outcome, note, by }])),
+        }
+    }
+
+    /// Why nothing (else) can be decided about this session.
+    fn no_hold_or_decided(&self) -> Refusal {
+        let session = self.session.id;
+        let state = self.session.state_name();
+        match (&self.session.disposal, &self.session.state) {
+            (Some(disposal), _) => {
+                let what = match disposal.decision {
+                    Decision::Commit(amount) => format!("commit of {amount}"),
+                    Decision::Void => "void".to_owned(),
+                };
+                Refusal::AlreadyDecided { session, decided: format!("{what} (it is {state})") }
+            }
+            (None, State::Disposed(_)) => Refusal::AlreadyDecided { session, decided: format!("it is {state}") },
+            (None, _) => Refusal::NoHold { session, state },
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! A terminal's machines as tables, and its actor against a simulated terminal.
+
+mod actor;
+mod machine;
+mod turn;

@@ -1,0 +1,257 @@
+//! G1, with the actors as they are, a simulated terminal behind a real socket, and a journal with handles: no frame that can move
+//! money leaves before the journal holds its intent. The terminal's own log of frames is the witness.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+
+use crate::id::{SessionId, TerminalId};
+use crate::journal::record::{DeadManAction, Report};
+use crate::journal::{Journal, MemoryJournal, Record};
+use crate::link::{Address, Outcome, Settings, Timeouts};
+use crate::money::Amount;
+use crate::protocol::response::TerminalState;
+use crate::protocol::{Family, Request};
+use crate::session::actor::Observer as SessionObserver;
+use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
+use crate::session::{Command, Session};
+use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
+use crate::terminal::requests::{Instruct, Open};
+use crate::terminal::settings::Quirks;
+use crate::terminal::view::View;
+use crate::terminal::world::{FromTerminal, Observer, OpenLink, Surroundings};
+use crate::terminal::{TerminalActor, TerminalSettings};
+use crate::time::{Clock, Timestamp};
+
+/// Sees what the fleet would see.
+struct Witness {
+    view: watch::Sender<Option<View>>,
+    session: watch::Sender<Option<Session>>,
+}
+
+impl SessionObserver for Witness {
+    fn session_changed(&self, _: Option<&Session>, session: &Session, _: &[Record]) {
+        self.session.send_replace(Some(session.clone()));
+    }
+}
+
+impl Observer for Witness {
+    fn terminal_changed(&self, view: View) {
+        self.view.send_replace(Some(view));
+    }
+    fn exchanged(&self, _: &TerminalId, _: &Request, _: &Outcome, _: Duration) {}
+    fn frame_error(&self, _: &TerminalId, _: &'static str) {}
+    fn reconciled(&self, _: &TerminalId, _: &Report, _: Timestamp) {}
+    fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Timestamp) {}
+}
+
+/// A fleet that opens a lost link at once.
+struct Fleet(Option<Addr<TerminalActor>>);
+
+impl Actor for Fleet {
+    type Context = Context<Self>;
+}
+
+impl Handler<FromTerminal> for Fleet {
+    type Result = ();
+
+    fn handle(&mut self, message: FromTerminal, _: &mut Self::Context) {
+        if let (FromTerminal::LinkLost { .. }, Some(terminal)) = (message, &self.0) {
+            terminal.try_send(OpenLink { quarantined: false }).unwrap();
+        }
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Watch(Addr<TerminalActor>);
+
+impl Handler<Watch> for Fleet {
+    type Result = ();
+
+    fn handle(&mut self, watch: Watch, _: &mut Self::Context) {
+        self.0 = Some(watch.0);
+    }
+}
+
+fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    TerminalSettings {
+        id: id.clone(),
+        family: Family::Apollo,
+        link: Settings {
+            address: Address::Tcp(address.to_owned()),
+            family: Family::Apollo,
+            timeouts: Timeouts { command: minutes(1), commit: minutes(1), authorise: minutes(1), card: minutes(1) },
+        },
+        connectors: 2,
+        // So often that the terminal's log shows how long nothing else came.
+        keepalive: Some(Duration::from_millis(20)),
+        serial_number: None,
+        preauth: None,
+        policy: policy::Policy {
+            terminal_timeout: minutes(24 * 60),
+            terminal_timeout_action: DeadManAction::Void,
+            plug_in_timeout: minutes(5),
+            max_session: minutes(12 * 60),
+            on_max_session: crate::journal::record::AtEnd::CommitLastKnown,
+            orphan_policy: OrphanPolicy::Void,
+            duplicate_tap: DuplicateTap::VoidEarlier,
+            tap_to_stop: true,
+            authorise: Authorise::Auto,
+            max_hold: Amount::from_minor(10_000),
+            retry: vec![Duration::from_millis(1)],
+            reconcile_every: minutes(15),
+        },
+        quirks: Quirks::default(),
+    }
+}
+
+struct Stand {
+    /// Kept, since the terminals end with it.
+    _depot: Depot,
+    sim: SimHandle,
+    journal: MemoryJournal,
+    terminal: Addr<TerminalActor>,
+    session: watch::Receiver<Option<Session>>,
+}
+
+impl Stand {
+    async fn set_up() -> Self {
+        let id: TerminalId = "bay-01".parse().unwrap();
+        let depot = Depot::start(vec![SimConfig::apollo(id.clone())]).await.unwrap();
+        let sim = depot.terminal(&id).unwrap().clone();
+        let journal = MemoryJournal::new();
+        let (view, mut views) = watch::channel(None);
+        let (session_sender, session) = watch::channel(None);
+        let fleet = Fleet(None).start();
+        let around = Surroundings {
+            journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
+            clock: Clock::start(),
+            observer: Arc::new(Witness { view, session: session_sender }),
+            currency: "EUR".parse().unwrap(),
+            fleet: fleet.clone().recipient(),
+        };
+        let terminal = TerminalActor::new(settings(&id, depot.address(&id).unwrap()), around, Vec::new(), false).start();
+        fleet.send(Watch(terminal.clone())).await.unwrap();
+        terminal.send(OpenLink { quarantined: false }).await.unwrap();
+        views.wait_for(|view| view.as_ref().is_some_and(|view| view.reconciled)).await.unwrap();
+        Self { _depot: depot, sim, journal, terminal, session }
+    }
+
+    async fn open(&self) -> SessionId {
+        let session = SessionId::new(Clock::start().now(), rand::random());
+        let amount = Amount::from_minor(5000);
+        let open = Open { session, amount, connector: None, caller_reference: None, idempotency: None };
+        self.terminal.send(open).await.unwrap().unwrap();
+        self.sim.wait_until(TerminalState::WaitCard).await;
+        session
+    }
+
+    async fn state(&mut self, name: &str) -> Session {
+        let reached = |session: &Option<Session>| session.as_ref().is_some_and(|session| session.state_name() == name);
+        self.session.wait_for(reached).await.unwrap().clone().unwrap()
+    }
+
+    /// The terminal hears two more keep-alives: whatever was asked for before them would have come by now.
+    async fn two_keepalives(&self) {
+        let count = self.sim.count(Sent::GetStatus) + 2;
+        self.sim.wait_for_requests(Sent::GetStatus, count).await;
+    }
+
+    async fn appends_held(&self, count: usize) {
+        while self.journal.held() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.journal.records().iter().map(|record| record.entry.fact.kind()).filter(|kind| *kind != "reconciled").collect()
+    }
+}
+
+#[actix::test]
+async fn a_card_that_the_journal_cannot_remember_is_not_authorised() {
+    let mut stand = Stand::set_up().await;
+    stand.open().await;
+    stand.journal.refuse_next(1);
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    stand.sim.wait_for_requests(Sent::Cancel, 1).await;
+    let session = stand.state("cancelled").await;
+    assert_eq!(session.hold, None);
+    assert_eq!(stand.sim.count(Sent::Auth), 0);
+    assert_eq!(stand.kinds(), ["opened", "cancelled"]);
+    assert_eq!(stand.sim.bank().holds(), []);
+    // There is space again, and the terminal takes the next card.
+    stand.open().await;
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    stand.state("approved").await;
+}
+
+#[actix::test]
+async fn nothing_leaves_while_the_journal_has_not_answered() {
+    let mut stand = Stand::set_up().await;
+    let session = stand.open().await;
+
+    stand.journal.hold();
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    stand.appends_held(1).await;
+    stand.two_keepalives().await;
+    assert_eq!((stand.sim.count(Sent::Auth), stand.kinds().len()), (0, 1));
+    stand.journal.release();
+    stand.state("approved").await;
+
+    stand.journal.hold();
+    let commit = Instruct { session, command: Command::Commit(Amount::from_minor(3140)) };
+    let answer = actix::spawn(stand.terminal.send(commit));
+    stand.appends_held(1).await;
+    stand.two_keepalives().await;
+    assert_eq!(stand.sim.count(Sent::Commit), 0);
+    assert!(!answer.is_finished(), "nobody is told of a decision that is not durable");
+
+    // The decision is durable now, and is told; the intent of its first attempt is not, and nothing is sent.
+    assert!(stand.journal.release_one());
+    assert_eq!(answer.await.unwrap().unwrap().unwrap().state_name(), "committing");
+    stand.appends_held(1).await;
+    // The lane is the session's already, so there is no keep-alive to wait for: the actor has nothing more to do.
+    stand.terminal.send(OpenLink { quarantined: false }).await.unwrap();
+    assert_eq!(stand.sim.count(Sent::Commit), 0);
+
+    stand.journal.release();
+    stand.state("committed").await;
+    assert_eq!(stand.sim.count(Sent::Commit), 1);
+    let holds = stand.sim.bank().holds();
+    assert!(
+        matches!(holds[..], [ref hold] if matches!(hold.state, HoldState::Captured { amount, .. } if amount.minor() == 3140))
+    );
+    let expected = ["opened", "authorise_intended", "hold_placed", "disposal_decided", "attempt_started", "disposed"];
+    assert_eq!(stand.kinds(), expected);
+}
+
+/// A disposal that is refused for want of a proper state sets the terminal up again, but not under the hands of a driver whose
+/// card is being authorised: that money would be in doubt.
+#[actix::test]
+async fn a_new_set_up_waits_for_an_authorisation() {
+    let mut stand = Stand::set_up().await;
+    let first = stand.open().await;
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    stand.state("approved").await;
+
+    stand.open().await;
+    let slow = SimCard::numbered(2);
+    stand.sim.bank().set_policy(&slow, Policy { answers_after: Duration::from_millis(300), ..Policy::APPROVE });
+    assert!(stand.sim.tap(&slow));
+    stand.sim.wait_for_requests(Sent::Auth, 2).await;
+
+    // The second card is being authorised, and the first hold's void is refused.
+    stand.sim.refuse_next(Sent::Void, 0x05);
+    let set_ups = stand.sim.count(Sent::Setup);
+    stand.terminal.send(Instruct { session: first, command: Command::Void }).await.unwrap().unwrap();
+    stand.sim.wait_for_requests(Sent::Setup, set_ups + 1).await;
+    let facts = stand.kinds();
+    assert!(facts.contains(&"attempt_refused"), "{facts:?}");
+    assert!(!facts.contains(&"authorise_unanswered"), "{facts:?}");
+    assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
+}
