@@ -183,7 +183,8 @@ fn every_mistake_of_a_configuration_is_told_at_once() {
 #[test]
 fn neither_cards_nor_tokens_are_told() {
     const TOKEN: &str = "a-secret-of-this-test-only";
-    let rig = Rig::pair().token(TOKEN).log("trace").timeout("commit", "\"500ms\"").start();
+    let rig = Rig::pair().token(TOKEN).log("trace");
+    let rig = ["commit", "card", "command"].into_iter().fold(rig, |rig, key| rig.timeout(key, "\"1s\"")).start();
     let cards = [APOLLO, P6X].map(|terminal| {
         let card = rig.new_card();
         let session = rig.open(terminal, 5000);
