@@ -73,8 +73,8 @@ async fn the_words_of_a_disposal() {
         (Failure::Unanswered(Cause::Crash), "no answer: the orchestrator ended in between"),
         (Failure::Refused(None), "refused: no reason given"),
         (Failure::Refused(Some(0x0C)), "refused: session id not found (0x0C)"),
-        (Failure::Refused(Some(0x11)), "refused: not ready (0x11)"),
-        (Failure::Refused(Some(0x99)), "refused: a reason that is not documented (0x99)"),
+        (Failure::Refused(Some(0x11)), "refused: not ready, for instance while starting up (0x11)"),
+        (Failure::Refused(Some(0x99)), "refused: a reason that Payter's pages do not name (0x99)"),
     ];
     for (failure, words) in failures {
         assert_eq!(disposal(|disposal| disposal.last_failure = Some(failure)).await["last_error"], words);
