@@ -4,7 +4,6 @@
 //! Nothing here sleeps. A test waits for an answer of the API that changes, for a terminal that sees something, or for the next
 //! line of the program's log. The limit of all waiting is far beyond what any of it takes; it only ends a test of a broken program.
 
-#![allow(dead_code)]
 mod api;
 mod child;
 mod site;
