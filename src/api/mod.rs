@@ -40,7 +40,7 @@ use auth::Tokens;
 use error::Problem;
 
 /// What the API must know to be served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,

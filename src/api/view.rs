@@ -8,6 +8,8 @@ use crate::journal::record::{
     Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
 };
 use crate::money::Amount;
+use crate::protocol::error::explain_reason;
+use crate::protocol::response::Reason;
 use crate::session::state::{Disposal, Failure};
 use crate::session::{Session, State};
 use crate::terminal::{Identity, View};
@@ -265,31 +267,6 @@ fn last_error(failure: Failure) -> String {
         Failure::Unanswered(Cause::Resynchronised) => "no answer that could be trusted: resynchronised".to_owned(),
         Failure::Unanswered(Cause::Crash) => "no answer: the orchestrator ended in between".to_owned(),
         Failure::Refused(None) => "refused: no reason given".to_owned(),
-        Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", reason(code)),
-    }
-}
-
-/// PSP, Errors.
-const fn reason(code: u8) -> &'static str {
-    match code {
-        0x00 => "ok",
-        0x01 => "not ok",
-        0x02 => "unknown command",
-        0x03 => "incorrect message",
-        0x04 => "incorrect checksum",
-        0x05 => "wrong state",
-        0x06 => "unknown card",
-        0x07 => "transaction cancelled",
-        0x08 => "incorrect screen",
-        0x09 => "internal error",
-        0x0A => "no transaction running",
-        0x0B => "duplicate session id found",
-        0x0C => "session id not found",
-        0x0D => "service not supported by the terminal's configuration",
-        0x0E => "payment application in invalid state",
-        0x0F => "overflow, data to return too large",
-        0x10 => "access denied",
-        0x11 => "not ready",
-        _ => "a reason that is not documented",
+        Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", explain_reason(Reason(code))),
     }
 }

@@ -112,9 +112,8 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         unsound,
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
-    let api_settings = api::Settings { listen: config.api.listen, tokens: config.api.tokens.iter().map(token).collect() };
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(api_settings, fleet.clone(), move || rendered.render()) {
+    let (server, address) = match api::serve(config.api, fleet.clone(), move || rendered.render()) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -142,15 +141,6 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     }
     info!("ended");
     Ok(())
-}
-
-fn token(token: &config::Token) -> api::Token {
-    let role = match token.role {
-        config::Role::Viewer => api::Role::Viewer,
-        config::Role::Operator => api::Role::Operator,
-        config::Role::Admin => api::Role::Admin,
-    };
-    api::Token { name: token.name.clone(), role, sha256: token.sha256 }
 }
 
 /// Reads the whole journal. A record that cannot follow is left out and named: what is readable is still disposed of.

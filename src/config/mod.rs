@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use settings::{Api, Config, Role, Site, Token};
+pub use settings::{Config, Site};
 
 /// Environment variables by name. An argument, so that nothing below the command line reads the process's own.
 pub type Environment = BTreeMap<String, String>;

@@ -1,7 +1,6 @@
 //! From the tree of values to settings: the whole file, section by section, and the rules that span sections.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use config::Value;
 use super::raw::{self, Section};
 use super::terminals::{self, Rules};
 use super::{Mistake, default_journal};
+use crate::api::{self, Role, Token};
 use crate::fleet::supervision::Supervision;
 use crate::money::Currency;
 use crate::terminal::settings::TerminalSettings;
@@ -23,7 +23,7 @@ pub struct Config {
     /// What to log, in the language of `tracing`'s filters.
     pub log_filter: String,
     /// The HTTP side.
-    pub api: Api,
+    pub api: api::Settings,
     /// Where the journal is; relative to the working directory.
     pub journal_path: PathBuf,
     /// How patiently to restart.
@@ -39,43 +39,6 @@ pub struct Site {
     pub id: String,
     /// Its one currency.
     pub currency: Currency,
-}
-
-/// The HTTP side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Api {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Who may ask; without any, everybody on the loopback address may.
-    pub tokens: Vec<Token>,
-}
-
-/// What the bearer of a token may do; each role may do what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Starts, commits and voids.
-    Operator,
-    /// Resolves, and manages terminals.
-    Admin,
-}
-
-/// One token, known by its digest only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Who bears it; journaled with what they decide.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// SHA-256 of the token.
-    pub sha256: [u8; 32],
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("name", &self.name).field("role", &self.role).finish_non_exhaustive()
-    }
 }
 
 /// Takes the whole file apart. `None` only after a mistake was noted.
@@ -119,7 +82,7 @@ fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> PathBuf {
     path
 }
 
-fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Api> {
+fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Settings> {
     let given = section.has("listen");
     let listen = section.take("listen", mistakes, |value| {
         raw::text(value)?.parse::<SocketAddr>().map_err(|_| raw::wrong("an address and port such as \"127.0.0.1:8470\"", value))
@@ -136,7 +99,7 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Api> {
         section.mistake("tokens", "at least one is needed, since api.listen is not a loopback address", mistakes);
     }
     section.finish(mistakes);
-    Some(Api { listen: listen?, tokens })
+    Some(api::Settings { listen: listen?, tokens })
 }
 
 fn tokens(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Vec<Token> {

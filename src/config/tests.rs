@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use super::{Config, Environment, Role, parse};
+use super::{Config, Environment, parse};
+use crate::api::Role;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Timeouts};
 

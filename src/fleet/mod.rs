@@ -206,6 +206,13 @@ impl Fleet {
 
     /// Opens a card flow; answers when the session is durable. The flag says whether it is new (`false`: a repeated request).
     pub async fn open(&self, wanted: Wanted) -> Result<(Session, bool), Refusal> {
+        // A caller that hangs up must not leave a key behind that belongs to no session: what was begun is done to its end.
+        let (fleet, terminal) = (self.clone(), wanted.terminal.clone());
+        let opened = actix::spawn(async move { fleet.open_to_the_end(wanted).await });
+        opened.await.unwrap_or_else(|_| Err(rebuilding(&terminal)))
+    }
+
+    async fn open_to_the_end(&self, wanted: Wanted) -> Result<(Session, bool), Refusal> {
         if let Some(why) = &self.inner.unsound {
             return Err(Refusal::JournalUnavailable(why.clone()));
         }
