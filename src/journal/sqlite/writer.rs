@@ -104,15 +104,20 @@ struct Pen {
 
 impl Pen {
     fn write_all(mut self, waiting: &Receiver<Append>) {
+        let mut probed = now();
         loop {
             let first = if matches!(self.shared.health(), Health::Failing(_)) {
-                match waiting.recv_timeout(self.options.probe_every) {
-                    Ok(append) => append,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.probe();
-                        continue;
-                    }
+                // Counted from the last probe: those who ask again and again must not put it off.
+                let left = self.options.probe_every.saturating_sub(probed.elapsed());
+                match waiting.recv_timeout(left) {
+                    Ok(append) if !left.is_zero() => append,
                     Err(RecvTimeoutError::Disconnected) => return,
+                    came => {
+                        self.probe();
+                        probed = now();
+                        let Ok(append) = came else { continue };
+                        append
+                    }
                 }
             } else {
                 match waiting.recv() {
@@ -250,6 +255,11 @@ impl Pen {
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures how long a failure lasts; decides nothing that is recorded")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn refuse(together: Vec<Append>, why: &str) {

@@ -241,6 +241,20 @@ async fn a_full_journal_refuses_until_there_is_space_and_has_no_ghosts() {
     fill_and_recover(&Place::new(), options, || limit.set(1000)).await;
 }
 
+/// Sessions that could not append try again every second, and others come besides: none of them may keep it from recovering.
+#[tokio::test]
+async fn a_journal_that_is_asked_without_a_pause_recovers_all_the_same() {
+    let limit = PageLimit::new(60);
+    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(50) };
+    let place = Place::new();
+    let (told, _health) = mpsc::channel();
+    let journal = SqliteJournal::open_with(&place.path, Arc::new(Told(told)), options).unwrap();
+    while journal.append(vec![big(0)]).await.is_ok() {}
+    limit.set(1000);
+    let recovered = async { while journal.append(vec![big(0)]).await.is_err() {} };
+    tokio::time::timeout(PATIENCE, recovered).await.unwrap();
+}
+
 /// The same on a file system that is really full.
 #[tokio::test]
 async fn a_full_disk_likewise() {
