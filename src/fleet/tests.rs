@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::config;
-use crate::journal::Fact;
+use crate::id::SessionReference;
 use crate::journal::memory::MemoryJournal;
+use crate::journal::record::{Cause, DeadMan, DeadManAction, Origin};
+use crate::journal::{Entry, Fact};
 use crate::protocol::Family;
 use crate::protocol::response::TerminalState;
 use crate::session::State;
@@ -29,6 +31,12 @@ struct Rig {
 
 impl Rig {
     async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// With a past.
+    async fn start_with(records: Vec<Record>) -> Self {
+        let ledger = Ledger::replay(&records).unwrap();
         let name: TerminalId = "bay-01".parse().unwrap();
         let depot = Depot::start(vec![SimConfig::apollo(name.clone())]).await.unwrap();
         let text = format!(
@@ -40,7 +48,7 @@ impl Rig {
         let config = config::parse(&text, &config::Environment::new()).unwrap();
         let families = [(name.clone(), Family::Apollo)];
         let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families).unwrap());
-        let journal = MemoryJournal::new();
+        let journal = MemoryJournal::with(records);
         let settings = Settings {
             terminals: config.terminals,
             supervision: config.supervision,
@@ -49,7 +57,7 @@ impl Rig {
             unsound: None,
         };
         let kept: Arc<dyn Journal> = Arc::new(journal.clone());
-        let fleet = Fleet::start(settings, kept, Clock::start(), Arc::clone(&metrics), Ledger::default());
+        let fleet = Fleet::start(settings, kept, Clock::start(), Arc::clone(&metrics), ledger);
         let rig = Self { fleet, journal, depot, name, metrics };
         rig.settled().await;
         rig
@@ -112,6 +120,46 @@ impl Rig {
         };
         tokio::time::timeout(LIMIT, appended).await.unwrap();
         self.settled().await;
+    }
+}
+
+/// An Apollo cannot say what became of an Auth whose answer was lost. Once the terminal's own timer is past, and its action is to
+/// void, the doubt is over by rule; with the other action a person must find out.
+#[actix::test]
+async fn doubt_ends_with_the_terminals_own_timer() {
+    for (action, state, series) in [
+        (
+            DeadManAction::Void,
+            "expired",
+            "quittance_sessions_disposed_total{terminal=\"bay-01\",family=\"apollo\",outcome=\"expired\"} 1",
+        ),
+        (DeadManAction::Commit, "uncertain", "quittance_sessions_uncertain{terminal=\"bay-01\",family=\"apollo\"} 1"),
+    ] {
+        let long_ago = Timestamp::from_unix_millis(1_700_000_000_000);
+        let id = SessionId::new(long_ago, [7; 10]);
+        let facts = [
+            Fact::Opened {
+                origin: Origin::Api,
+                connector: Some(Connector(1)),
+                reference: Some(SessionReference(10)),
+                caller_reference: None,
+                amount: Some(Amount::from_minor(5000)),
+                currency: "EUR".parse().unwrap(),
+                idempotency: None,
+            },
+            Fact::AuthoriseIntended { card: None, dead_man: DeadMan { at: Some(long_ago), action } },
+            Fact::AuthoriseUnanswered { cause: Cause::LinkLost },
+        ];
+        let record = |(seq, fact)| {
+            let entry = Entry { at: long_ago, terminal: Some("bay-01".parse().unwrap()), session: Some(id), fact };
+            Record { seq, entry }
+        };
+        let rig = Rig::start_with((1..).zip(facts).map(record).collect()).await;
+        rig.until(id, state).await;
+        let text = rig.metrics.render();
+        assert!(text.contains(series), "{text}");
+        assert!(text.contains("quittance_sessions_in_doubt{terminal=\"bay-01\",family=\"apollo\"} 0"));
+        assert!(text.contains("quittance_ledger_imbalance{terminal=\"bay-01\",family=\"apollo\"} 0"));
     }
 }
 
