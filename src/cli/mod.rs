@@ -154,7 +154,7 @@ fn balance(records: &mut dyn Iterator<Item = crate::journal::Record>) -> Result<
         return Err((0, format!("approved − disposed − undisposed is {}, not 0", totals.imbalance())));
     }
     Ok(format!(
-        "{} sessions: {} holds = {} disposed + {} undisposed; {} minor units committed",
+        "{} sessions; {} times there was a hold, or might have been: {} of them are over, {} undisposed; {} minor units committed",
         totals.sessions, totals.approved, totals.disposed, totals.undisposed, totals.committed_minor
     ))
 }
