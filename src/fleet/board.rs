@@ -70,11 +70,6 @@ impl Board {
         self.terminals.insert(view.id.clone(), view);
     }
 
-    /// Takes a terminal off the board.
-    pub fn remove_terminal(&self, terminal: &TerminalId) {
-        self.terminals.remove(terminal);
-    }
-
     /// A terminal.
     pub fn terminal(&self, terminal: &TerminalId) -> Option<View> {
         self.terminals.get(terminal).map(|view| view.clone())
@@ -135,14 +130,14 @@ impl Board {
     /// Sessions on the board, newest first, and where to go on when there are more.
     pub fn sessions(&self, filter: &Filter) -> (Vec<Session>, Option<SessionId>) {
         let mut ids: Vec<_> =
-            self.sessions.iter().filter(|shown| fits(&shown.borrow(), filter)).map(|shown| *shown.key()).collect();
+            self.sessions.iter().filter(|shown| filter.takes(&shown.borrow())).map(|shown| *shown.key()).collect();
         // Our names sort by age.
         ids.sort_unstable_by(|one, other| other.cmp(one));
         let more = ids.len() > filter.limit;
         ids.truncate(filter.limit);
         let next = ids.last().copied().filter(|_| more);
         // One of them may have changed since.
-        let sessions = ids.into_iter().filter_map(|id| self.session(id)).filter(|session| fits(session, filter));
+        let sessions = ids.into_iter().filter_map(|id| self.session(id)).filter(|session| filter.takes(session));
         (sessions.collect(), next)
     }
 
@@ -176,11 +171,4 @@ impl Board {
             self.release(&key, id);
         }
     }
-}
-
-fn fits(session: &Session, filter: &Filter) -> bool {
-    (!filter.undisposed || session.undisposed())
-        && filter.terminal.as_ref().is_none_or(|terminal| *terminal == session.terminal)
-        && filter.state.as_deref().is_none_or(|state| state == session.state_name())
-        && filter.before.is_none_or(|before| session.id < before)
 }

@@ -331,7 +331,7 @@ impl Fleet {
 
     /// All terminals, by name.
     pub fn terminals(&self) -> Vec<View> {
-        self.inner.settings.keys().filter_map(|terminal| self.inner.board.terminal(terminal)).collect()
+        self.inner.board.terminals()
     }
 
     /// One terminal.

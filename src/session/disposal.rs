@@ -13,7 +13,7 @@ use super::state::{Disposal, Session, State};
 pub const REFUSALS_UNTIL_UNCERTAIN: u32 = 5;
 
 /// So often a request whose bytes were damaged on the way (0x04) is repeated at once; then the ladder is used.
-const REPEATS_AT_ONCE: u32 = 3;
+pub(super) const REPEATS_AT_ONCE: u32 = 3;
 
 /// The terminal's timer and ours do not start in the same instant, and its clock may be slow: only this long after its
 /// time we believe that it has acted. A hundredth of the default timer of 24 h, rounded up.

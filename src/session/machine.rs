@@ -180,7 +180,7 @@ impl Machine {
     pub fn on(&self, input: Input, now: Timestamp) -> Result<Step, Refusal> {
         let step = match input {
             Input::Begin => self.begin(),
-            Input::Recover => self.recover(now),
+            Input::Recover => self.recover(),
             Input::FlowEnded(outcome) => self.flow_ended(outcome),
             Input::CardRead(card) => self.card_read(card, now),
             Input::TapToStop => self.cancel(CancelledBy::TapToStop),
@@ -255,7 +255,7 @@ impl Machine {
     }
 
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
-    fn recover(&self, _now: Timestamp) -> Step {
+    fn recover(&self) -> Step {
         match (&self.session.state, &self.session.disposal) {
             (State::Opened, _) => {
                 Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }])
@@ -375,7 +375,9 @@ impl Machine {
         match disposal.last_failure {
             None | Some(Failure::Unsent) => Some(ended_at),
             // Damaged on the way (PSP, Errors, 0x04): the same bytes again, at once.
-            Some(Failure::Refused(Some(reason))) if reason == Reason::INCORRECT_CHECKSUM.0 && disposal.refusals <= 3 => {
+            Some(Failure::Refused(Some(reason)))
+                if reason == Reason::INCORRECT_CHECKSUM.0 && disposal.refusals <= disposal::REPEATS_AT_ONCE =>
+            {
                 Some(ended_at)
             }
             Some(Failure::Unanswered(_) | Failure::Refused(_)) => {
