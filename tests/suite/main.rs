@@ -15,5 +15,6 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod scan;
 mod terminal;
 mod tidy;
