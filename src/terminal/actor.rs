@@ -354,6 +354,7 @@ impl TerminalActor {
             Purpose::Machine => {
                 let action = self.machine.answered(outcome, now);
                 self.release(Holder::Terminal);
+                self.look_after_card(outcome);
                 if let Some(action) = action {
                     self.perform(ctx, action);
                 }
@@ -483,9 +484,7 @@ impl TerminalActor {
     /// No card flow is open and no disposal that was decided waits for a terminal that could take it.
     pub(super) fn nothing_to_deliver(&self) -> bool {
         let deliverable = self.children.values().any(|child| child.session.state == State::Disposing) && self.link.is_some();
-        self.turns.flow == Flow::None
-            && !deliverable
-            && !self.children.values().any(|child| child.session.state == State::Opened)
+        self.turns.flow == Flow::None && !deliverable && !self.children.values().any(|child| child.session.before_hold())
     }
 
     pub(super) fn stop(&mut self, ctx: &mut Context<Self>) {
