@@ -16,4 +16,5 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod terminal;
 mod tidy;
