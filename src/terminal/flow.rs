@@ -55,6 +55,17 @@ impl TerminalActor {
         }
     }
 
+    /// A terminal drops a card that nobody decides about without a word (PSP, Timeouts); its status tells.
+    pub(super) fn look_after_card(&mut self, outcome: &Outcome) {
+        let Outcome::Answered(Response::Status(status)) = outcome else { return };
+        if let (Flow::CardRead(owner), TerminalState::Enabled) = (self.turns.flow, status.state) {
+            self.flow_over();
+            if let Owner::Session(session) = owner {
+                self.deliver(session, Input::FlowEnded(Outcome::FlowEnded));
+            }
+        }
+    }
+
     pub(super) fn start_ended(&mut self, ctx: &mut Context<Self>, owner: Owner, outcome: &Outcome) {
         let scanned = self.scan.reference();
         if owner == Owner::Scan {
@@ -210,7 +221,10 @@ impl TerminalActor {
     pub(super) fn taken_connectors(&self) -> Vec<Connector> {
         let sessions = self.children.values().map(|child| &child.session);
         let occupies = |state: &State| !matches!(state, State::InDoubt(_) | State::Uncertain(_));
-        sessions.filter(|session| !session.ended() && occupies(&session.state)).filter_map(|session| session.connector).collect()
+        sessions
+            .filter(|session| !session.ended() && occupies(&session.state))
+            .filter_map(|session| session.connector)
+            .collect()
     }
 }
 

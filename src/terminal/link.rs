@@ -17,8 +17,8 @@ use crate::time::{Clock, Timestamp};
 
 use super::actor::TerminalActor;
 use super::machine::Action;
-use super::trouble::{Ending, Trouble};
 use super::scan::End;
+use super::trouble::{Ending, Trouble};
 use super::turn::{Flow, Holder, Owner};
 use super::view::LinkState;
 use super::world::FromTerminal;
@@ -254,6 +254,7 @@ impl TerminalActor {
             Purpose::Machine => {
                 let action = self.machine.answered(outcome, now);
                 self.release(Holder::Terminal);
+                self.look_after_card(outcome);
                 if let Some(action) = action {
                     self.perform(ctx, action);
                 }

@@ -9,7 +9,7 @@ use crate::journal::record::{CancelledBy, Idempotency, Origin, Trigger};
 use crate::journal::{Entry, Fact, Health, Record};
 use crate::money::Amount;
 use crate::session::actor::Deliver;
-use crate::session::{Command, Input, Refusal, Session, State};
+use crate::session::{Command, Input, Refusal, Session};
 
 use super::actor::TerminalActor;
 use super::trouble::Trouble;
@@ -102,7 +102,7 @@ impl TerminalActor {
         let taken = self.taken_connectors();
         let open_sessions = taken.len();
         let full = || Refusal::TerminalFull { terminal: self.id().clone(), open: open_sessions, connectors };
-        if !self.turns.admits() || self.children.values().any(|child| child.session.state == State::Opened) {
+        if !self.turns.admits() || self.children.values().any(|child| child.session.before_hold()) {
             return Err(Refusal::TerminalBusy(self.id().clone()));
         }
         let free = |connector: &Connector| !taken.contains(connector);
@@ -264,7 +264,7 @@ impl Handler<GoDown> for TerminalActor {
 
     fn handle(&mut self, _: GoDown, ctx: &mut Self::Context) {
         self.going_down = true;
-        for child in self.children.values().filter(|child| child.session.state == State::Opened) {
+        for child in self.children.values().filter(|child| child.session.before_hold()) {
             self.deliver(child.session.id, Input::StopFlow(CancelledBy::Shutdown));
         }
         if self.nothing_to_deliver() {

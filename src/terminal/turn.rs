@@ -90,14 +90,7 @@ pub struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self {
-            holder: Holder::Nobody,
-            flow: Flow::None,
-            cancel: false,
-            list: false,
-            behind: None,
-            disposals: VecDeque::new(),
-        }
+        Self { holder: Holder::Nobody, flow: Flow::None, cancel: false, list: false, behind: None, disposals: VecDeque::new() }
     }
 }
 

@@ -18,9 +18,9 @@ fn scanning() -> Builder {
 fn newest(rig: &Rig, terminal: &str, before: &[String], state: &str) -> Value {
     rig.until(state, || {
         let sessions = rig.api.sessions(&format!("&terminal={terminal}"));
-        sessions.into_iter().find(|session| {
-            session["state"] == state && !before.iter().any(|known| session["id"] == known.as_str())
-        })
+        sessions
+            .into_iter()
+            .find(|session| session["state"] == state && !before.iter().any(|known| session["id"] == known.as_str()))
     })
 }
 

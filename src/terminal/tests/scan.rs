@@ -32,7 +32,10 @@ fn it_is_opened_again_at_once_unless_it_is_of_no_use() {
                 (123_000, 123_000, End::Refused, 183_000),
             ],
         ),
-        ("a card forgives", &[(0, 0, End::Refused, 1_000), (1_000, 1_010, End::Card, 1_010), (1_010, 1_010, End::Refused, 2_010)]),
+        (
+            "a card forgives",
+            &[(0, 0, End::Refused, 1_000), (1_000, 1_010, End::Card, 1_010), (1_010, 1_010, End::Refused, 2_010)],
+        ),
     ];
     for (name, flows) in table {
         let mut scan = Scan::default();
