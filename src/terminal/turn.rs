@@ -242,6 +242,9 @@ impl Turns {
     pub fn forget(&mut self, session: SessionId) {
         self.disposals.retain(|waiting| *waiting != session);
         self.behind = self.behind.take_if(|behind| behind.session != session);
+        if self.flow == Flow::Opening(session) {
+            self.flow_over();
+        }
     }
 
     /// The link is gone: nobody has or waits for anything.

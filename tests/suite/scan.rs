@@ -68,16 +68,16 @@ fn the_same_card_taps_again() {
         rig.tap(terminal, &card);
         let first = id(&newest(&rig, terminal, &[], "approved"));
         rig.tap(terminal, &card);
-        let second = id(&newest(&rig, terminal, &[first.clone()], "approved"));
+        let second = id(&newest(&rig, terminal, std::slice::from_ref(&first), "approved"));
         rig.wait_state(&first, "voided");
 
         rig.energy(&second, 700);
         let version = rig.session(&second)["version"].as_u64().unwrap();
-        let starts = rig.terminal(terminal).count(Heard::StartSession);
+        let starts = rig.terminal(terminal).count(Heard::Start);
         rig.tap(terminal, &card);
         rig.wait_session(&second, "told", |body| body["version"].as_u64().unwrap() > version);
         rig.wait_terminal(terminal, "scans again", |seen| {
-            seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::StartSession) > Some(&starts)
+            seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::Start) > Some(&starts)
         });
         assert_eq!(rig.api.sessions(&format!("&terminal={terminal}")).len(), 2, "a tap to stop leaves no session");
         let body = rig.commit(&second, 700);
@@ -96,9 +96,9 @@ fn a_caller_takes_precedence() {
         rig.wait_terminal(terminal, "scans", |seen| seen.state == TerminalState::WaitCard);
         let (status, session) = rig.api.post("/v1/sessions", &json!({ "terminal": terminal, "amount": 4200, "connector": 2 }));
         assert_eq!(status, 201, "{session}");
-        let starts = || rig.terminal(terminal).count(Heard::StartSession);
+        let starts = || rig.terminal(terminal).count(Heard::Start);
         rig.wait_terminal(terminal, "asks for the caller", |seen| {
-            seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::StartSession) == Some(&2)
+            seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::Start) == Some(&2)
         });
         // One caller at a time.
         let (status, refused) = rig.api.post("/v1/sessions", &json!({ "terminal": terminal, "amount": 100 }));
@@ -149,12 +149,12 @@ fn scanning_pauses_and_goes_on() {
     rig.finish();
 }
 
-/// A terminal that ends its card flow when nobody comes, and one that never does: both scan on, and the second one's link is kept.
+/// When nobody has come for as long as a card flow may take, the flow is opened anew, and the link is kept.
 #[test]
 fn nobody_comes_for_a_long_time() {
     let rig = scanning().timeout("card", "\"300ms\"").start();
     for terminal in [APOLLO, P6X] {
-        rig.wait_terminal(terminal, "was asked four times", |seen| seen.heard.get(&Heard::StartSession) >= Some(&4));
+        rig.wait_terminal(terminal, "was asked four times", |seen| seen.heard.get(&Heard::Start) >= Some(&4));
         assert_eq!(rig.terminal(terminal).count(Heard::Reset), 1, "the link was lost");
         rig.tap(terminal, &rig.new_card());
         newest(&rig, terminal, &[], "approved");
