@@ -17,8 +17,10 @@ use crate::session::verdict::Verdict;
 use crate::session::{Input, Refusal, Session, State};
 use crate::time::Timestamp;
 
-use super::actor::{Child, TerminalActor};
+use super::actor::TerminalActor;
+use super::children::Child;
 use super::requests::opened;
+use super::trouble::Trouble;
 use super::turn::Holder;
 use super::world::FromTerminal;
 
@@ -41,9 +43,7 @@ const AGAIN_SOON: Duration = Duration::from_secs(30);
 impl TerminalActor {
     pub(super) fn compare_on_connect(&mut self, ctx: &mut Context<Self>) {
         self.compare(Trigger::Connect, None);
-        if !self.settings.family.lists_sessions() {
-            self.compared(ctx);
-        }
+        self.compare_without_lists(ctx);
     }
 
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
@@ -68,7 +68,19 @@ impl TerminalActor {
             lists: Vec::new(),
         });
         comparison.waiting.extend(waiting);
-        self.turns.list = true;
+        self.turns.list = self.settings.family.lists_sessions();
+    }
+
+    /// A terminal that cannot list has nothing to say to a comparison, so that one waits for no turn.
+    pub(super) fn compare_without_lists(&mut self, ctx: &mut Context<Self>) {
+        if self.comparison.is_some() && !self.settings.family.lists_sessions() {
+            self.compared(ctx);
+        }
+    }
+
+    /// A list is being fetched, or is to be: no card flow may be open beside it.
+    pub(super) fn comparison_needs_the_lane(&self) -> bool {
+        self.comparison.is_some() && self.settings.family.lists_sessions()
     }
 
     pub(super) fn comparison_lost(&mut self) {
@@ -77,16 +89,12 @@ impl TerminalActor {
     }
 
     /// The turn for lists has come.
-    pub(super) fn begin_lists(&mut self, ctx: &mut Context<Self>) -> bool {
+    pub(super) fn begin_lists(&mut self) -> bool {
         match &mut self.comparison {
-            Some(comparison) if self.settings.family.lists_sessions() => {
+            Some(comparison) => {
                 comparison.pages = Pages::new();
                 comparison.lists.clear();
                 self.ask_page(0)
-            }
-            Some(_) => {
-                self.compared(ctx);
-                true
             }
             None => {
                 self.turns.release();
@@ -126,7 +134,7 @@ impl TerminalActor {
 
     fn page_or_reopen(&mut self, offset: u8) {
         if !self.ask_page(offset) {
-            self.reopen("closed", "the link is gone".to_owned());
+            self.link_is_gone();
         }
     }
 
@@ -153,7 +161,7 @@ impl TerminalActor {
         self.report(ctx, Plan::default(), Some(why.clone()));
         if !was_ready {
             // Without a list nothing is known of what is in doubt: set up again, and ask again.
-            self.reopen("reconciliation", why);
+            self.give_up(Trouble::Reconciliation, why);
         }
     }
 
