@@ -1,6 +1,7 @@
 //! The API before a scripted fleet: what comes in, what the fleet is asked, what goes out.
 
 mod access;
+mod bodies;
 pub(crate) mod outside;
 mod requests;
 mod views;

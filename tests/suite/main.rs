@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod allocations;
 mod ask;
 mod check;
 mod crowd;
@@ -18,5 +19,7 @@ mod process;
 mod restart;
 mod rig;
 mod scan;
+mod settings;
 mod terminal;
 mod tidy;
+mod wires;
