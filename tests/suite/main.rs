@@ -16,3 +16,5 @@ mod process;
 mod restart;
 mod rig;
 mod tidy;
+mod tls;
+mod wires;
