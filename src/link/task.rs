@@ -19,7 +19,7 @@ use crate::tls::Fault;
 
 use super::exchange::{Action, Exchanges, Lane};
 use super::wire::Wire;
-use super::{Address, Event, Loss, Order, Outcome, Settings, serial, tcp, tls};
+use super::{Address, Event, Generation, Loss, Order, Outcome, Settings, Told, serial, tcp, tls};
 
 /// Two lanes hold one order each. As many again may be on the way while the link waits for its listener; whoever asks for
 /// more does not wait for answers, and is refused.
@@ -68,19 +68,23 @@ impl Orders {
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`]; with TLS, what is known about
 /// certificates comes before.
-pub fn open(settings: Settings, clock: Clock, events: Recipient<Event>) -> Orders {
+pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>) -> Orders {
     let (address, listener) = (settings.address.clone(), events.clone());
-    open_with(settings, clock, events, async move {
+    let tell = async move |event| {
+        // A listener that is gone has let go of the link, which the task will notice.
+        let _ = listener.send(Told { link: generation, event }).await;
+    };
+    open_with(settings, generation, clock, events, async move {
         match address {
             Address::Tcp(address) => tcp::connect(&address).await.map(Wire::Tcp),
-            Address::Tls(tls) => tls::open(*tls, &listener).await,
+            Address::Tls(tls) => tls::open(*tls, tell).await,
             Address::Serial { path, baud } => serial::open(&path, baud),
         }
     })
 }
 
 /// Opens a link over a wire of the caller's making, such as a [`Wire::Pipe`]. The address still says what kind of line it is.
-pub fn open_with<F>(settings: Settings, clock: Clock, events: Recipient<Event>, wire: F) -> Orders
+pub fn open_with<F>(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, wire: F) -> Orders
 where
     F: Future<Output = io::Result<Wire>> + 'static,
 {
@@ -94,6 +98,7 @@ where
         patience: settings.timeouts.command,
         discipline,
         clock,
+        generation,
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
@@ -121,7 +126,8 @@ struct Task {
     patience: Duration,
     discipline: Discipline,
     clock: Clock,
-    events: Recipient<Event>,
+    generation: Generation,
+    events: Recipient<Told>,
     asked: mpsc::Receiver<Order>,
     exchanges: Exchanges,
     codec: HostCodec,
@@ -335,7 +341,8 @@ impl Task {
 
     /// Tells the listener, as fast as it can listen. One that is gone has let go of the link.
     async fn tell(&self, event: Event) -> Stop {
-        self.events.send(event).await.map_err(|_| Loss::Dropped)
+        let told = Told { link: self.generation, event };
+        self.events.send(told).await.map_err(|_| Loss::Dropped)
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix::Recipient;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -69,18 +68,17 @@ impl MinVersion {
 }
 
 /// Connects, shakes hands, and tells the listener how long the certificates are still valid, also when it fails on them.
-pub(super) async fn open(settings: Tls, listener: &Recipient<Event>) -> io::Result<Wire> {
+pub(super) async fn open(settings: Tls, tell: impl AsyncFn(Event)) -> io::Result<Wire> {
     let files = settings.clone();
     let read = tokio::task::spawn_blocking(move || prepare(&files)).await;
     let (config, witness, ours) = read.map_err(io::Error::other)?.map_err(io::Error::other)?;
     if let Some(expires) = ours {
-        // A listener that is gone has let go of the link, which the task will notice.
-        let _ = listener.send(Event::Certificate { whose: Whose::Ours, expires }).await;
+        tell(Event::Certificate { whose: Whose::Ours, expires }).await;
     }
     let socket = tcp::connect(&settings.address).await?;
     let shaken = timeout(PATIENCE, TlsConnector::from(config).connect(settings.server_name.clone(), socket)).await;
     if let Some(shown) = witness.shown() {
-        let _ = listener.send(Event::Certificate { whose: Whose::Terminals, expires: shown.not_after }).await;
+        tell(Event::Certificate { whose: Whose::Terminals, expires: shown.not_after }).await;
     }
     match shaken {
         Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(TlsWire { stream, settings, witness, heard: false, unflushed: false }))),

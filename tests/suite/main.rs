@@ -15,6 +15,7 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod terminal;
 mod tidy;
 mod tls;
 mod wires;
