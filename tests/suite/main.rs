@@ -16,6 +16,7 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod scan;
 mod terminal;
 mod tidy;
 mod tls;

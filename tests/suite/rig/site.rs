@@ -104,6 +104,9 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path) -> String {
         write!(text, "\n[[terminals]]\nid = \"{}\"\nfamily = \"{}\"\n", handle.id(), handle.family().as_str()).unwrap();
         write!(text, "link = {link}\nconnectors = {}\n", builder.connectors).unwrap();
         writeln!(text, "timeouts = {{ {} }}", timeouts.join(", ")).unwrap();
+        for (key, value) in &builder.terminal {
+            writeln!(text, "{key} = {value}").unwrap();
+        }
         if builder.serial_numbers {
             writeln!(text, "serial_number = \"{serial_number}\"").unwrap();
         }
