@@ -237,9 +237,7 @@ fn a_syntax_error_is_one_line_without_the_quoted_text() {
 
 #[test]
 fn what_will_come_later_says_so() {
-    let cases = [
-        ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }"),
-    ];
+    let cases = [("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }")];
     for (from, to) in cases {
         let mistakes = parse(&GOOD.replacen(from, to, 1), &env(&[])).unwrap_err();
         assert!(mistakes.to_string().contains("not yet supported"), "{mistakes}");
