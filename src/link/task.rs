@@ -12,8 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::protocol::request::Options;
-use crate::protocol::{BlockFormat, CodecError, Discipline, HostCodec, ProtocolError, Response};
+use crate::protocol::{CodecError, Discipline, HostCodec, ProtocolError, Response};
 use crate::time::{Clock, Timestamp};
 
 use super::exchange::{Action, Exchanges, Lane};
@@ -88,7 +87,7 @@ where
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
-        codec: HostCodec::new(settings.family, discipline),
+        codec: HostCodec::with_quirks(settings.family, discipline, settings.quirks),
         input: BytesMut::with_capacity(READ),
         silent_at: None,
         output: VecDeque::new(),
@@ -241,12 +240,6 @@ impl Task {
     }
 
     async fn take_frame(&mut self, response: Response) -> Stop {
-        if let Response::Protocol(accepted) = &response
-            && accepted.options.contains(Options::EXTENDED_BLOCK)
-        {
-            // PSP, Extended-block switch: that answer is the last frame in the default block.
-            self.codec.set_format(BlockFormat::Extended);
-        }
         let actions = self.exchanges.frame(response, self.clock.now());
         self.carry_out(actions).await
     }

@@ -16,9 +16,9 @@ use super::exchange::{COMMIT, OK, approved};
 
 use crate::journal::record::Cause;
 use crate::link::{Address, Event, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Wire, open, open_with};
-use crate::protocol::Family;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
+use crate::protocol::{Family, Quirks};
 use crate::time::{Clock, Timestamp};
 
 // Host → terminal: preamble, length, magic, code, payload, sum.
@@ -57,7 +57,7 @@ impl Line {
     fn new(address: Address, wire: Option<impl Future<Output = io::Result<Wire>> + 'static>) -> Self {
         let second = Duration::from_secs;
         let timeouts = Timeouts { command: second(10), commit: second(60), authorise: second(30), card: second(120) };
-        let settings = Settings { address, family: Family::Apollo, timeouts };
+        let settings = Settings { address, family: Family::Apollo, quirks: Quirks::of(Family::Apollo), timeouts };
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
