@@ -15,4 +15,5 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod terminal;
 mod tidy;

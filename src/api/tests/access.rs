@@ -3,7 +3,7 @@
 use super::*;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 20] = [
+const PATHS: [(&str, &str, &str, Option<Role>); 21] = [
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
@@ -23,6 +23,7 @@ const PATHS: [(&str, &str, &str, Option<Role>); 20] = [
     ("POST", "/v1/terminals/bay-01/drain", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
+    ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
 ];
 
