@@ -18,9 +18,9 @@ use crate::journal::record::Cause;
 use crate::link::{
     Address, Event, Generation, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Told, Wire, open, open_with,
 };
-use crate::protocol::Family;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
+use crate::protocol::{Family, Quirks};
 use crate::time::{Clock, Timestamp};
 
 // Host → terminal: preamble, length, magic, code, payload, sum.
@@ -63,7 +63,7 @@ impl Line {
     fn new(address: Address, wire: Option<impl Future<Output = io::Result<Wire>> + 'static>) -> Self {
         let second = Duration::from_secs;
         let timeouts = Timeouts { command: second(10), commit: second(60), authorise: second(30), card: second(120) };
-        let settings = Settings { address, family: Family::Apollo, timeouts };
+        let settings = Settings { address, family: Family::Apollo, quirks: Quirks::of(Family::Apollo), timeouts };
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
@@ -82,6 +82,7 @@ impl Line {
         self.try_ask(request).unwrap();
     }
 
+    #[expect(clippy::result_large_err, reason = "as in what it calls")]
     fn try_ask(&self, request: Request) -> Result<(), Order> {
         self.tickets.set(self.tickets.get() + 1);
         self.orders.as_ref().unwrap().ask(Order { ticket: Ticket(self.tickets.get()), request })
