@@ -7,10 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
 mod golden;
+mod messages;
 mod outages;
 mod process;
 mod restart;
