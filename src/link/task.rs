@@ -17,7 +17,7 @@ use crate::time::{Clock, Timestamp};
 
 use super::exchange::{Action, Exchanges, Lane};
 use super::wire::Wire;
-use super::{Address, Event, Loss, Order, Outcome, Settings, serial, tcp};
+use super::{Address, Event, Generation, Loss, Order, Outcome, Settings, Told, serial, tcp};
 
 /// Two lanes hold one order each. As many again may be on the way while the link waits for its listener; whoever asks for
 /// more does not wait for answers, and is refused.
@@ -46,6 +46,10 @@ pub struct Orders {
 impl Orders {
     /// Asks for an exchange. Never waits: an order comes back when the link is gone, or has more than it can hold. An order
     /// that does not come back gets exactly one [`Event::Ended`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "an order comes back only when the link is gone, and is moved then, not copied"
+    )]
     pub fn ask(&self, order: Order) -> Result<(), Order> {
         self.orders.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order) => order,
@@ -59,9 +63,9 @@ impl Orders {
 }
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`].
-pub fn open(settings: Settings, clock: Clock, events: Recipient<Event>) -> Orders {
+pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>) -> Orders {
     let address = settings.address.clone();
-    open_with(settings, clock, events, async move {
+    open_with(settings, generation, clock, events, async move {
         match address {
             Address::Tcp(address) => tcp::open(&address).await,
             Address::Serial { path, baud } => serial::open(&path, baud),
@@ -70,7 +74,7 @@ pub fn open(settings: Settings, clock: Clock, events: Recipient<Event>) -> Order
 }
 
 /// Opens a link over a wire of the caller's making, such as a [`Wire::Pipe`]. The address still says what kind of line it is.
-pub fn open_with<F>(settings: Settings, clock: Clock, events: Recipient<Event>, wire: F) -> Orders
+pub fn open_with<F>(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, wire: F) -> Orders
 where
     F: Future<Output = io::Result<Wire>> + 'static,
 {
@@ -84,6 +88,7 @@ where
         patience: settings.timeouts.command,
         discipline,
         clock,
+        generation,
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
@@ -110,7 +115,8 @@ struct Task {
     patience: Duration,
     discipline: Discipline,
     clock: Clock,
-    events: Recipient<Event>,
+    generation: Generation,
+    events: Recipient<Told>,
     asked: mpsc::Receiver<Order>,
     exchanges: Exchanges,
     codec: HostCodec,
@@ -291,7 +297,8 @@ impl Task {
 
     /// Tells the listener, as fast as it can listen. One that is gone has let go of the link.
     async fn tell(&self, event: Event) -> Stop {
-        self.events.send(event).await.map_err(|_| Loss::Dropped)
+        let told = Told { link: self.generation, event };
+        self.events.send(told).await.map_err(|_| Loss::Dropped)
     }
 }
 

@@ -9,7 +9,7 @@ mod setup;
 
 use actix::{Actor, Context, Handler};
 use quittance::id::{SessionReference, TerminalId};
-use quittance::link::{self, Address, Event, Order, Orders, Outcome, Ticket, Timeouts};
+use quittance::link::{self, Address, Event, Generation, Order, Orders, Outcome, Ticket, Timeouts, Told};
 use quittance::money::Amount;
 use quittance::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
 use quittance::protocol::response::{TerminalState, Verdict};
@@ -44,12 +44,12 @@ impl Actor for Ear {
     type Context = Context<Self>;
 }
 
-impl Handler<Event> for Ear {
+impl Handler<Told> for Ear {
     type Result = ();
 
-    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+    fn handle(&mut self, told: Told, _: &mut Self::Context) {
         // The bench may be gone already.
-        let _ = self.0.send(event);
+        let _ = self.0.send(told.event);
     }
 }
 
@@ -71,7 +71,7 @@ impl Bench {
         let timeouts = Timeouts { command: LIMIT, commit: LIMIT, authorise: LIMIT, card: LIMIT };
         let (ear, events) = mpsc::unbounded_channel();
         let settings = link::Settings { address, family, quirks: Quirks::of(family), timeouts };
-        let orders = link::open(settings, Clock::start(), Ear(ear).start().recipient());
+        let orders = link::open(settings, Generation(1), Clock::start(), Ear(ear).start().recipient());
         let terminal = depot.terminal(&id).unwrap().clone();
         let mut bench = Self { terminal, unasked: Vec::new(), events, orders, tickets: 0, _depot: depot, _folder: folder };
         assert_eq!(bench.event().await, Event::Opened);
