@@ -18,5 +18,6 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod scan;
 mod terminal;
 mod tidy;
