@@ -12,6 +12,7 @@ mod console;
 mod crowd;
 mod doubt;
 mod flows;
+mod fuzzed;
 mod golden;
 mod messages;
 mod outages;
