@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 
 use super::bank::Bank;
 use super::handle::SimHandle;
+use super::papers::Papers;
 use super::quirks::Quirks;
 use super::stage::Stage;
 use super::terminal::SimTerminal;
+use super::tls::TlsListen;
 use super::{listener, pty};
 use crate::id::TerminalId;
 use crate::protocol::Family;
@@ -25,8 +27,21 @@ use crate::time::Clock;
 pub enum Listen {
     /// A listening socket; port 0 takes a free one.
     Tcp(SocketAddr),
+    /// Likewise, with TLS.
+    Tls(Box<TlsListen>),
     /// A pseudo terminal, under this path (a symbolic link, which keeps its name when the device is unplugged and plugged).
     Pty(PathBuf),
+}
+
+impl Listen {
+    /// The socket's address, if it is one.
+    pub(super) const fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Tls(tls) => Some(tls.address),
+            Self::Pty(_) => None,
+        }
+    }
 }
 
 /// One terminal of a depot.
@@ -42,6 +57,8 @@ pub struct SimConfig {
     pub serial_number: String,
     /// What is special about it.
     pub quirks: Quirks,
+    /// What it gives as raw bytes.
+    pub papers: Papers,
 }
 
 impl SimConfig {
@@ -49,14 +66,21 @@ impl SimConfig {
     pub fn apollo(id: TerminalId) -> Self {
         let serial_number = format!("APO-{id}");
         let listen = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Self { id, family: Family::Apollo, listen, serial_number, quirks: Quirks::default() }
+        Self { id, family: Family::Apollo, listen, serial_number, quirks: Quirks::default(), papers: Papers::default() }
     }
 
     /// A P6X on a pseudo terminal under this path.
     pub fn p6x(id: TerminalId, path: impl Into<PathBuf>) -> Self {
         // Fourteen characters and a NUL (PSP, Request Ids).
         let serial_number = format!("P6X-{id}").chars().take(14).collect();
-        Self { id, family: Family::P6x, listen: Listen::Pty(path.into()), serial_number, quirks: Quirks::default() }
+        Self {
+            id,
+            family: Family::P6x,
+            listen: Listen::Pty(path.into()),
+            serial_number,
+            quirks: Quirks::default(),
+            papers: Papers::default(),
+        }
     }
 }
 
@@ -67,7 +91,7 @@ pub enum DepotError {
     #[error("two terminals are called {0}")]
     Twice(TerminalId),
     /// The family does not speak over that (PSP, Transports).
-    #[error("terminal {0}: a P6X is reached by pty only, a simulated Apollo by tcp only")]
+    #[error("terminal {0}: a P6X is reached by pty only, a simulated Apollo by tcp or tls only")]
     Transport(TerminalId),
     /// The socket or device could not be made.
     #[error("terminal {id} cannot be reached at {at}: {error}")]
@@ -129,18 +153,26 @@ impl Depot {
     }
 
     async fn open(&mut self, config: SimConfig, clock: Clock, order: Arc<AtomicU64>) -> Result<(), DepotError> {
-        let SimConfig { id, family, listen, serial_number, quirks } = config;
+        let SimConfig { id, family, listen, serial_number, quirks, papers } = config;
         if self.index.contains_key(&id) {
             return Err(DepotError::Twice(id));
         }
-        let terminal = SimTerminal::new(id.clone(), family, serial_number, quirks, self.bank.clone());
+        let mut terminal = SimTerminal::new(id.clone(), family, serial_number, quirks, self.bank.clone());
+        terminal.papers = papers;
         let stage = Arc::new(Stage::new(terminal, family, clock, order));
         let (address, task) = match (family, listen) {
             (Family::Apollo, Listen::Tcp(wanted)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: wanted.to_string(), error };
                 let socket = TcpListener::bind(wanted).await.map_err(wrong)?;
                 let address = socket.local_addr().map_err(wrong)?;
-                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket)))
+                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, None)))
+            }
+            (Family::Apollo, Listen::Tls(tls)) => {
+                let wrong = |error| DepotError::Io { id: id.clone(), at: tls.address.to_string(), error };
+                tls.config().map_err(wrong)?;
+                let socket = TcpListener::bind(tls.address).await.map_err(wrong)?;
+                let address = socket.local_addr().map_err(wrong)?;
+                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, Some(*tls))))
             }
             (Family::P6x, Listen::Pty(path)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: path.display().to_string(), error };
@@ -149,7 +181,9 @@ impl Depot {
                 self.links.push(path);
                 (address, tokio::spawn(pty::serve(Arc::clone(&stage), device)))
             }
-            (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_)) => return Err(DepotError::Transport(id)),
+            (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_) | Listen::Tls(_)) => {
+                return Err(DepotError::Transport(id));
+            }
         };
         self.tasks.push(task);
         self.index.insert(id.clone(), self.terminals.len());

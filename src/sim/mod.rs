@@ -4,7 +4,7 @@
 //! ```text
 //!  SimHandle (cards, faults, observation)
 //!      │
-//!    stage ── faults, outbox, log ──── listener (TCP) or pty
+//!    stage ── faults, outbox, log ──── listener (TCP, TLS) or pty
 //!      │
 //!  SimTerminal (machine) ──► Bank (the truth) ──► Ledger
 //! ```
@@ -16,12 +16,15 @@ mod card;
 mod chance;
 mod command;
 mod depot;
+mod display;
 mod drivers;
 mod fault;
 mod handle;
 mod ledger;
 mod listener;
 mod memory;
+mod papers;
+mod policy;
 mod pty;
 mod quirks;
 mod settings;
@@ -29,21 +32,28 @@ mod stage;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traffic;
+mod violation;
 mod wire;
 
-pub use bank::{Bank, BankVerdict, By, Decision, Demand, Hold, HoldState, Policy, Question, Refusal, Violation, ViolationKind};
+pub use bank::{Bank, By, Change, Decision, Demand, Hold, HoldState, Question, Refusal};
 pub use card::SimCard;
 pub use chance::Chances;
 pub use command::Command;
 pub use depot::{Depot, DepotError, Listen, SimConfig};
-pub use drivers::Drivers;
+pub use display::{CardScreen, Screen};
+pub use drivers::{Drivers, Partial};
 pub use fault::Fault;
 pub use handle::SimHandle;
-pub use ledger::{Ledger, Sum};
-pub use quirks::{CardTimeout, Quirks};
+pub use ledger::{Ledger, Sum, Updated};
+pub use papers::{Paper, Papers};
+pub use policy::{BankVerdict, Policy};
+pub use quirks::{CardTimeout, Occasion, Quirks};
 pub use settings::{Settings, SettingsError};
 pub use stage::Snapshot;
 pub use terminal::{Input, Output, SimTerminal};
+pub use tls::{TlsListen, TlsVersions};
 pub use traffic::{Fate, Traffic};
+pub use violation::{Violation, ViolationKind};
 pub use wire::{Heard, Style};

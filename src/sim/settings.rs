@@ -4,14 +4,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
-use super::bank::Policy;
 use super::chance::Chances;
 use super::depot::{Listen, SimConfig};
-use super::drivers::Drivers;
+use super::drivers::{Drivers, INSUFFICIENT_FUNDS, Partial};
+use super::papers::{Paper, Papers};
+use super::policy::{BankVerdict, Policy};
+use super::quirks::{self, Quirks};
+use super::tls::{TlsListen, TlsVersions};
 use crate::id::TerminalId;
+use crate::money::Amount;
 use crate::protocol::Family;
+use crate::tls::{IdentityFiles, files};
 
 /// What `termsim` is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +65,10 @@ struct BankSection {
     reaches_after: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     answers_after: Option<Duration>,
+    /// Update Session gets at most this total; every total if none.
+    update_at_most: Option<u32>,
+    /// Update Session is declined.
+    decline_updates: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -68,6 +77,8 @@ struct DriversSection {
     #[serde(deserialize_with = "duration")]
     auto_tap: Option<Duration>,
     decline_every: Option<u32>,
+    badge_every: Option<u32>,
+    partial: Option<Partial>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,15 +90,88 @@ struct TerminalSection {
     serial_number: Option<String>,
     #[serde(default, deserialize_with = "duration")]
     card_timeout: Option<Duration>,
+    #[serde(default)]
+    quirks: Quirks,
+    #[serde(default)]
+    papers: PapersSection,
     drivers: Option<DriversSection>,
     faults: Option<Chances>,
 }
 
+/// What answers requests whose payload is unknown; false where the terminal does not provide it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PapersSection {
+    connection_info: Option<PaperSection>,
+    receipt: Option<PaperSection>,
+    transaction_record: Option<PaperSection>,
+    file: Option<PaperSection>,
+}
+
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ListenSection {
-    Tcp(SocketAddr),
-    Pty(PathBuf),
+#[serde(untagged)]
+enum PaperSection {
+    Provided(bool),
+    Text(String),
+}
+
+impl PapersSection {
+    fn apply(self, papers: &mut Papers) {
+        for (paper, section) in [
+            (Paper::ConnectionInfo, self.connection_info),
+            (Paper::Receipt, self.receipt),
+            (Paper::TransactionRecord, self.transaction_record),
+            (Paper::File, self.file),
+        ] {
+            match section {
+                Some(PaperSection::Text(text)) => papers.set(paper, Some(text.as_bytes())),
+                Some(PaperSection::Provided(false)) => papers.set(paper, None),
+                Some(PaperSection::Provided(true)) | None => {}
+            }
+        }
+    }
+}
+
+/// Exactly one of the first three; the rest belongs to `tls`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenSection {
+    tcp: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
+    pty: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+    versions: Option<TlsVersions>,
+}
+
+impl ListenSection {
+    /// Where a terminal of this family listens, or what is wrong with it.
+    fn read(self, family: Family) -> Result<Listen, Vec<(&'static str, String)>> {
+        let wanted = if family == Family::P6x { "pty" } else { "tcp or tls" };
+        let other = || vec![("", format!("a simulated {} listens on {wanted} only", family.as_str()))];
+        let of_tls = self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || self.versions.is_some();
+        match (family, self.tcp, self.tls, self.pty) {
+            (Family::Apollo, None, Some(address), None) => {
+                let (Some(cert), Some(key)) = (self.cert, self.key) else {
+                    return Err(vec![("", "tls needs cert and key".to_owned())]);
+                };
+                let identity = IdentityFiles { cert, key };
+                let (of_cert, of_key) = identity.mistakes();
+                let of_ca = self.client_ca.as_deref().and_then(|path| files::roots(path).err());
+                let mistakes = [(".cert", of_cert), (".key", of_key), (".client_ca", of_ca)];
+                let mistakes: Vec<_> =
+                    mistakes.into_iter().filter_map(|(key, error)| Some((key, error?.to_string()))).collect();
+                let versions = self.versions.unwrap_or_default();
+                let tls = TlsListen { address, identity, client_ca: self.client_ca, versions };
+                if mistakes.is_empty() { Ok(Listen::Tls(Box::new(tls))) } else { Err(mistakes) }
+            }
+            _ if of_tls => Err(vec![("", "cert, key, client_ca and versions are for tls only".to_owned())]),
+            (Family::Apollo, Some(address), None, None) => Ok(Listen::Tcp(address)),
+            (Family::P6x, None, None, Some(path)) => Ok(Listen::Pty(path)),
+            _ => Err(other()),
+        }
+    }
 }
 
 impl Settings {
@@ -122,37 +206,35 @@ impl Settings {
                     continue;
                 }
             };
-            let fresh = |address: &SocketAddr| address.port() != 0;
-            for (other, _) in &terminals {
-                if other.id == id {
-                    mistakes.push(format!("{key}.id: {id} is there already"));
+            if terminals.iter().any(|(other, _)| other.id == id) {
+                mistakes.push(format!("{key}.id: {id} is there already"));
+            }
+            let listen = match section.listen.read(section.family) {
+                Ok(listen) => listen,
+                Err(wrong) => {
+                    mistakes.extend(wrong.into_iter().map(|(below, message)| format!("{key}.listen{below}: {message}")));
+                    continue;
                 }
-                let same = match (&other.listen, &section.listen) {
-                    (Listen::Tcp(other), ListenSection::Tcp(address)) => other == address && fresh(address),
-                    (Listen::Pty(other), ListenSection::Pty(path)) => other == path,
-                    _ => false,
+            };
+            for (other, _) in &terminals {
+                let same = match (other.listen.socket(), listen.socket()) {
+                    (Some(other), Some(address)) => other == address && address.port() != 0,
+                    _ => other.listen == listen,
                 };
                 if same {
                     mistakes.push(format!("{key}.listen: {} listens there already", other.id));
                 }
             }
-            let mut config = match (section.family, section.listen) {
-                (Family::Apollo, ListenSection::Tcp(address)) => {
-                    SimConfig { listen: Listen::Tcp(address), ..SimConfig::apollo(id) }
-                }
-                (Family::P6x, ListenSection::Pty(path)) => SimConfig::p6x(id, path),
-                (family, _) => {
-                    let wanted = if family == Family::P6x { "pty" } else { "tcp" };
-                    mistakes.push(format!("{key}.listen: a simulated {} listens on {wanted} only", family.as_str()));
-                    continue;
-                }
-            };
+            let usual = if section.family == Family::P6x { SimConfig::p6x(id, "") } else { SimConfig::apollo(id) };
+            let mut config = SimConfig { listen, ..usual };
             if let Some(serial_number) = section.serial_number {
                 if serial_number.len() > 14 && section.family == Family::P6x {
                     mistakes.push(format!("{key}.serial_number: a P6X has 14 characters at most"));
                 }
                 config.serial_number = serial_number;
             }
+            config.quirks = section.quirks;
+            section.papers.apply(&mut config.papers);
             if let Some(card_timeout) = section.card_timeout {
                 config.quirks.card_timeout = card_timeout;
             }
@@ -163,6 +245,8 @@ impl Settings {
             let drivers = Drivers {
                 auto_tap: drivers.auto_tap,
                 decline_every: drivers.decline_every,
+                badge_every: drivers.badge_every,
+                partial: drivers.partial,
                 chances,
                 // Each terminal has its own stream of chance, so that they do not all fail together.
                 seed: file.seed.wrapping_mul(1_000_003).wrapping_add(index),
@@ -176,6 +260,11 @@ impl Settings {
         let policy = Policy {
             reaches_after: file.bank.reaches_after.unwrap_or(zero),
             answers_after: file.bank.answers_after.unwrap_or(zero),
+            update: match (file.bank.decline_updates, file.bank.update_at_most) {
+                (true, _) => BankVerdict::Decline(INSUFFICIENT_FUNDS),
+                (false, Some(most)) => BankVerdict::Partial(Amount::from_minor(most)),
+                (false, None) => BankVerdict::Approve,
+            },
             ..Policy::APPROVE
         };
         Ok(Self { terminals, policy })
@@ -183,8 +272,14 @@ impl Settings {
 }
 
 fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut Vec<String>) {
-    if drivers.decline_every == Some(0) {
-        mistakes.push(format!("{key}.drivers.decline_every: every how manieth card, so at least 1"));
+    for (name, every) in [
+        ("decline_every", drivers.decline_every),
+        ("badge_every", drivers.badge_every),
+        ("partial.every", drivers.partial.map(|partial| partial.every)),
+    ] {
+        if every == Some(0) {
+            mistakes.push(format!("{key}.drivers.{name}: every how manieth card, so at least 1"));
+        }
     }
     for (name, chance, _) in chances.each() {
         if !(0.0..=1.0).contains(&chance) {
@@ -194,7 +289,5 @@ fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut 
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = |error| de::Error::custom(format!("{text:?} is no duration such as \"10s\": {error}"));
-    humantime::parse_duration(&text).map(Some).map_err(wrong)
+    quirks::duration(deserializer).map(Some)
 }

@@ -8,10 +8,13 @@
 
 mod ask;
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
+mod fuzzed;
 mod golden;
+mod messages;
 mod outages;
 mod process;
 mod restart;
@@ -19,3 +22,5 @@ mod rig;
 mod scan;
 mod terminal;
 mod tidy;
+mod tls;
+mod wires;
