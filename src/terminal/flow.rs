@@ -35,7 +35,7 @@ impl TerminalActor {
             Owner::Scan => {
                 let (amount, reference) = (self.settings.preauth?, self.free_reference());
                 self.scan.opened(reference, self.now());
-                return Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text: None }));
+                return Some(Request::StartSession(StartSession::new(amount, reference)));
             }
             Owner::Session(session) => &self.children.get(&session)?.session,
         };
