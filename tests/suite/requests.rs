@@ -78,8 +78,8 @@ fn what_a_family_does_not_know_is_not_sent() {
         json!({ "request": "mifare", "payload": "00" }),
         json!({ "request": "reboot" }),
     ];
-    let rows =
-        of_apollo.iter().map(|request| (P6X, request, "Apollo")).chain([(APOLLO, &json!({ "request": "read_file" }), "P6X")]);
+    let of_p6x = json!({ "request": "read_file" });
+    let rows = of_apollo.iter().map(|request| (P6X, request, "Apollo")).chain([(APOLLO, &of_p6x, "P6X")]);
     for (terminal, request, who) in rows {
         let (status, body) = ask(&rig, terminal, request);
         assert_eq!((status, &body["code"]), (409, &json!("not_supported")), "{request}: {body}");
