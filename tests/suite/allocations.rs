@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use quittance::id::TerminalSessionId;
 use quittance::money::Amount;
-use quittance::protocol::request::{Options, Protocol, Setup, TimeoutAction};
-use quittance::protocol::response::{Reason, Status, TerminalState, TransactionEvent, Verdict};
+use quittance::protocol::request::{Control, Options, Protocol, Setup, TimeoutAction};
+use quittance::protocol::response::{Reason, Status, TerminalState, TransactionEvent, UpdateOutcome, UpdateResult, Verdict};
 use quittance::protocol::{BlockFormat, Discipline, Dol, Family, HostCodec, Request, Response, TerminalCodec};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -26,19 +26,32 @@ fn fixed_responses() -> Vec<Response> {
         Response::Synchronize,
         Response::Protocol(protocol()),
         Response::Status(Status { state: TerminalState::WaitCard, running: true }),
-        Response::Declined { reason: Some(0x09), rest: 0 },
+        Response::declined(Some(0x09)),
         Response::Cancelled,
         Response::TransactionEvent(TransactionEvent::ReadingCard),
+        Response::UpdateResult(UpdateResult {
+            outcome: UpdateOutcome::Approved,
+            session: TerminalSessionId(11),
+            amount: Amount::from_minor(2_500),
+            change: 500,
+            reason: 0,
+        }),
     ]
 }
 
-/// Every request of a fixed size.
-fn fixed_requests() -> Vec<Request> {
+/// Every request of a fixed size that this family knows.
+fn fixed_requests(family: Family) -> Vec<Request> {
     let session = TerminalSessionId(11);
-    vec![
+    let amount = Amount::from_minor(2_500);
+    let own = match family {
+        Family::Apollo => {
+            vec![Request::Protocol(protocol()), Request::UpdateSession { session, amount }, Request::Control(Control::Reboot)]
+        }
+        Family::P6x => vec![Request::ListSessions { offset: 63 }],
+    };
+    let both = [
         Request::Reset,
         Request::Synchronize,
-        Request::Protocol(protocol()),
         Request::Setup(Setup { timeout_seconds: 86_400, action: TimeoutAction::Void }),
         Request::Enable,
         Request::Disable,
@@ -46,10 +59,10 @@ fn fixed_requests() -> Vec<Request> {
         Request::RequestIds,
         Request::AuthSession,
         Request::CancelSession,
-        Request::CommitSession { session, amount: Amount::from_minor(2_500) },
+        Request::CommitSession { session, amount },
         Request::VoidSession { session },
-        Request::ListSessions { offset: 63 },
-    ]
+    ];
+    both.into_iter().chain(own).collect()
 }
 
 #[test]
@@ -70,7 +83,7 @@ fn decoding_a_message_of_fixed_size_allocates_nothing() {
                     assert_eq!(used.count_total, 0, "{response:?}, {format:?}");
                     assert!(wire.is_empty());
                 }
-                for request in fixed_requests() {
+                for request in fixed_requests(family) {
                     let mut wire = BytesMut::new();
                     (0..REPEATS).for_each(|_| host.encode(&request, &mut wire).unwrap());
                     let used = allocation_counter::measure(|| {
@@ -86,13 +99,15 @@ fn decoding_a_message_of_fixed_size_allocates_nothing() {
 
 #[test]
 fn encoding_a_message_of_fixed_size_into_a_warm_buffer_allocates_nothing() {
-    for format in FORMATS {
-        let mut terminal = TerminalCodec::new(Family::Apollo, Discipline::Strict);
-        let mut host = HostCodec::new(Family::Apollo, Discipline::Strict);
+    for (format, family) in
+        [(BlockFormat::Default, Family::Apollo), (BlockFormat::Extended, Family::Apollo), (BlockFormat::Default, Family::P6x)]
+    {
+        let mut terminal = TerminalCodec::new(family, Discipline::Strict);
+        let mut host = HostCodec::new(family, Discipline::Strict);
         terminal.set_format(format);
         host.set_format(format);
         let mut out = BytesMut::with_capacity(64);
-        for request in fixed_requests() {
+        for request in fixed_requests(family) {
             let used = allocation_counter::measure(|| {
                 for _ in 0..REPEATS {
                     out.clear();

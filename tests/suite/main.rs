@@ -9,14 +9,17 @@
 mod allocations;
 mod ask;
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
 mod frames;
 mod fuzzed;
 mod golden;
+mod messages;
 mod outages;
 mod process;
+mod requests;
 mod restart;
 mod rig;
 mod scan;
