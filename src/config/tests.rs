@@ -120,6 +120,33 @@ fn every_rule_has_its_case() {
         ("family = \"apollo\"", "family = \"apollo\"\npreauth = 10001", "terminals[0].preauth"),
         ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\"", "terminals[0].preauth"),
         ("family = \"apollo\"", "family = \"apollo\"\nscan = \"sometimes\"", "terminals[0].scan"),
+        ("family = \"apollo\"", "family = \"apollo\"\nprotocol = { event = true }", "terminals[0].protocol.event"),
+        ("family = \"apollo\"", "family = \"apollo\"\nprotocol = { events = 1 }", "terminals[0].protocol.events"),
+        ("family = \"p6x\"", "family = \"p6x\"\nprotocol = { extended_block = true }", "terminals[1].protocol.extended_block"),
+        ("family = \"p6x\"", "family = \"p6x\"\nui.ready = { type = \"info\", title = \"x\" }", "terminals[1].ui"),
+        ("family = \"apollo\"", "family = \"apollo\"\nui.redy = { type = \"info\", title = \"x\" }", "terminals[0].ui.redy"),
+        ("family = \"apollo\"", "family = \"apollo\"\nui.ready = { title = \"x\" }", "terminals[0].ui.ready.type"),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\nui.ready = { type = \"cinema\", title = \"x\" }",
+            "terminals[0].ui.ready.type",
+        ),
+        ("family = \"apollo\"", "family = \"apollo\"\nui.ready = { type = \"info\" }", "terminals[0].ui.ready.title"),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\nui.ready = { type = \"info\", title = \"{x}\" }",
+            "terminals[0].ui.ready.title",
+        ),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\nui.ready = { type = \"info\", title = \"x\", icon = \"approved\" }",
+            "terminals[0].ui.ready.icon",
+        ),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\nui.ready = { type = \"notification\", title = \"x\", color = \"blue\" }",
+            "terminals[0].ui.ready.color",
+        ),
         ("family = \"apollo\"", "family = \"apollo\"\ntimeouts = { card = \"0s\" }", "terminals[0].timeouts.card"),
         ("family = \"apollo\"", "family = \"apollo\"\nquirks = { read_card = 256 }", "terminals[0].quirks.read_card"),
         (
