@@ -5,6 +5,7 @@
 //! line of the program's log. The limit of all waiting is far beyond what any of it takes; it only ends a test of a broken program.
 
 mod api;
+pub(crate) mod certificates;
 mod child;
 mod site;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use quittance::id::{TerminalId, TerminalSessionId};
 use quittance::protocol::response::TerminalState;
-use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimHandle, Snapshot};
+use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimConfig, SimHandle, Snapshot};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,9 +32,11 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 pub(crate) struct Builder {
     apollos: usize,
     p6xs: usize,
+    others: Vec<(SimConfig, String)>,
     connectors: u8,
     policy: Vec<(String, String)>,
     timeouts: Vec<(String, String)>,
+    terminal: Vec<(String, String)>,
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
@@ -64,6 +67,12 @@ impl Builder {
         self
     }
 
+    /// A terminal of its own kind, and the `link` that leads to it, in TOML, with `ADDRESS` where its address belongs.
+    pub(crate) fn other(mut self, config: SimConfig, link: String) -> Self {
+        self.others.push((config, link));
+        self
+    }
+
     /// How many holds each may have at once.
     pub(crate) fn connectors(mut self, count: u8) -> Self {
         self.connectors = count;
@@ -79,6 +88,12 @@ impl Builder {
     /// A key of every terminal's `timeouts`, its value in TOML.
     pub(crate) fn timeout(mut self, key: &str, value: &str) -> Self {
         set(&mut self.timeouts, key, value);
+        self
+    }
+
+    /// A key of every terminal, its value in TOML.
+    pub(crate) fn terminal(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.terminal, key, value);
         self
     }
 
@@ -139,9 +154,11 @@ impl Rig {
         let mut builder = Builder {
             apollos: 0,
             p6xs: 0,
+            others: Vec::new(),
             connectors: 1,
             policy: Vec::new(),
             timeouts: Vec::new(),
+            terminal: Vec::new(),
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
@@ -233,6 +250,12 @@ impl Rig {
     pub(crate) fn verify(&self) -> Output {
         let journal = ["journal", "verify", "--journal"];
         Command::new(BINARY).args(journal).arg(&self.journal).output().unwrap()
+    }
+
+    /// `quittance journal show`.
+    pub(crate) fn journal_show(&self) -> String {
+        let shown = Command::new(BINARY).args(["journal", "show", "--journal"]).arg(&self.journal).output().unwrap();
+        String::from_utf8(shown.stdout).unwrap()
     }
 
     /// The end of a test: no terminal's ledger is out of balance, the program ends in order, its journal is sound, and the bank has
