@@ -116,7 +116,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(config.api, fleet.clone(), move || rendered.render()) {
+    let (server, address) = match api::serve(config.site.id.clone(), config.api, fleet.clone(), move || rendered.render()) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;

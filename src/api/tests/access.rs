@@ -3,10 +3,12 @@
 use super::*;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 20] = [
+const PATHS: [(&str, &str, &str, Option<Role>); 22] = [
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
+    ("GET", "/status.css", "", None),
+    ("GET", "/status.js", "", None),
     ("GET", "/v1/sessions", "", Some(Role::Viewer)),
     ("POST", "/v1/sessions", r#"{"terminal":"bay-01","amount":5000}"#, Some(Role::Operator)),
     ("GET", "/v1/sessions/ID", "", Some(Role::Viewer)),
