@@ -113,7 +113,7 @@ impl Depot<'_> {
                 body {
                     header {
                         h1 { (self.site) }
-                        p id="live" .quiet role="status" { noscript { "renewed every " (RELOAD_SECONDS) " s" } }
+                        p id="live" .quiet role="status" { "renewed every " (RELOAD_SECONDS) " s" }
                     }
                     main {
                         (self.banner(&urgent))

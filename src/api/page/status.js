@@ -7,7 +7,7 @@ let heardAt = new Date();
 
 async function refresh() {
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    const answer = await fetch(location.origin + "/", { cache: "no-store", signal: AbortSignal.timeout(10000) });
     if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelector("main").replaceWith(page.querySelector("main"));
