@@ -8,7 +8,8 @@ use crate::protocol::{Family, Request};
 use crate::session::policy::DuplicateTap;
 use crate::session::{Input, State};
 
-use super::actor::{Child, TerminalActor};
+use super::actor::TerminalActor;
+use super::children::Child;
 use super::turn::Flow;
 
 impl TerminalActor {

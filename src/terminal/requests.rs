@@ -12,8 +12,10 @@ use crate::session::actor::Deliver;
 use crate::session::{Command, Input, Refusal, Session, State};
 
 use super::actor::TerminalActor;
+use super::trouble::Trouble;
 use super::turn::Flow;
 use super::view::View;
+use super::world::FromTerminal;
 
 /// Opens a card flow; answered when the session is durable.
 #[derive(Message, Clone, Debug)]
@@ -55,6 +57,14 @@ pub struct Drain {
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Result<Record, Refusal>")]
 pub struct Reconcile;
+
+/// Closes the link and opens it again now, also out of quarantine; answered when that has begun.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<View, Refusal>")]
+pub struct Reconnect {
+    /// Whose token it was.
+    pub by: String,
+}
 
 /// The program is going down: card flows end, decided disposals are still delivered, and then the actor ends.
 #[derive(Message, Clone, Copy, Debug)]
@@ -108,7 +118,7 @@ impl TerminalActor {
         };
         let connector = connector.ok_or_else(full)?;
         if !self.machine.is_up() {
-            return Err(self.not_ready(format!("its link is {}", self.link_state.as_str())));
+            return Err(self.not_ready(format!("its link is {}", self.link.state.as_str())));
         }
         if !self.reconciled {
             return Err(self.not_ready("its holds are being compared with ours"));
@@ -223,7 +233,7 @@ impl Handler<Reconcile> for TerminalActor {
 
     fn handle(&mut self, _: Reconcile, ctx: &mut Self::Context) -> Self::Result {
         if !self.machine.is_up() {
-            let refusal = self.not_ready(format!("its link is {}", self.link_state.as_str()));
+            let refusal = self.not_ready(format!("its link is {}", self.link.state.as_str()));
             return Box::pin(std::future::ready(Err(refusal)));
         }
         let (reply, answer) = oneshot::channel();
@@ -231,6 +241,24 @@ impl Handler<Reconcile> for TerminalActor {
         self.go_on(ctx);
         let lost = self.not_ready("the link was lost meanwhile");
         Box::pin(async move { answer.await.unwrap_or(Err(lost)) })
+    }
+}
+
+impl Handler<Reconnect> for TerminalActor {
+    type Result = Result<View, Refusal>;
+
+    fn handle(&mut self, reconnect: Reconnect, ctx: &mut Self::Context) -> Self::Result {
+        info!(terminal = %self.id(), by = reconnect.by, "asked to reconnect");
+        if self.link.is_open() {
+            self.give_up_later = Some((Trouble::Asked, "somebody asked for another link"));
+            self.go_on(ctx);
+        } else if self.link.is_gone() {
+            let wanted = FromTerminal::LinkWanted(self.id().clone());
+            self.tell_fleet(ctx, wanted);
+        } else {
+            self.link.wanted_again();
+        }
+        Ok(self.view())
     }
 }
 

@@ -17,5 +17,6 @@ mod process;
 mod restart;
 mod rig;
 mod service;
+mod terminal;
 mod tidy;
 mod tool;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 22] = [
+const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
@@ -25,6 +25,7 @@ const PATHS: [(&str, &str, &str, Option<Role>); 22] = [
     ("POST", "/v1/terminals/bay-01/drain", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
+    ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
 ];
 
@@ -37,7 +38,7 @@ async fn every_path_with_every_role() {
         (Some("operator-token"), Some(Role::Operator)),
         (Some("admin-token"), Some(Role::Admin)),
     ];
-    for (method, path, body, least) in PATHS {
+    for (method, path, body, least) in PATHS.iter().copied() {
         for (token, role) in callers {
             let depot = Scripted::new(Session { state: State::Cancelled, ..opened() });
             let header = token.map(|token| format!("Bearer {token}"));
