@@ -221,9 +221,7 @@ impl TerminalActor {
     /// No card flow is open and no disposal that was decided waits for a terminal that could take it.
     pub(super) fn nothing_to_deliver(&self) -> bool {
         let deliverable = self.children.values().any(|child| child.session.state == State::Disposing) && self.link.is_open();
-        self.turns.flow == Flow::None
-            && !deliverable
-            && !self.children.values().any(|child| child.session.state == State::Opened)
+        self.turns.flow == Flow::None && !deliverable && !self.children.values().any(|child| child.session.before_hold())
     }
 
     pub(super) fn stop(&mut self, ctx: &mut Context<Self>) {

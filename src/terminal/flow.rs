@@ -32,6 +32,15 @@ impl TerminalActor {
         }
     }
 
+    /// A terminal drops a card that nobody decides about without a word (PSP, Timeouts); its status tells.
+    pub(super) fn look_after_card(&mut self, outcome: &Outcome) {
+        let Outcome::Answered(Response::Status(status)) = outcome else { return };
+        if let (Flow::CardRead(session), TerminalState::Enabled) = (self.turns.flow, status.state) {
+            self.flow_over();
+            self.deliver(session, Input::FlowEnded(Outcome::FlowEnded));
+        }
+    }
+
     pub(super) fn start_ended(&mut self, session: SessionId, outcome: &Outcome) {
         let Outcome::Answered(Response::CardRead(dol)) = outcome else {
             self.flow_over();

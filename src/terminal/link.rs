@@ -252,6 +252,7 @@ impl TerminalActor {
             Purpose::Machine => {
                 let action = self.machine.answered(outcome, now);
                 self.release(Holder::Terminal);
+                self.look_after_card(outcome);
                 if let Some(action) = action {
                     self.perform(ctx, action);
                 }

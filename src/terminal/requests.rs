@@ -108,7 +108,7 @@ impl TerminalActor {
         let taken: Vec<Connector> = sessions.filter_map(|session| session.connector).collect();
         let open_sessions = taken.len();
         let full = || Refusal::TerminalFull { terminal: self.id().clone(), open: open_sessions, connectors };
-        if self.turns.flow != Flow::None || self.children.values().any(|child| child.session.state == State::Opened) {
+        if self.turns.flow != Flow::None || self.children.values().any(|child| child.session.before_hold()) {
             return Err(Refusal::TerminalBusy(self.id().clone()));
         }
         let free = |connector: &Connector| !taken.contains(connector);
@@ -267,7 +267,7 @@ impl Handler<GoDown> for TerminalActor {
 
     fn handle(&mut self, _: GoDown, ctx: &mut Self::Context) {
         self.going_down = true;
-        for child in self.children.values().filter(|child| child.session.state == State::Opened) {
+        for child in self.children.values().filter(|child| child.session.before_hold()) {
             self.deliver(child.session.id, Input::StopFlow(CancelledBy::Shutdown));
         }
         if self.nothing_to_deliver() {

@@ -1,6 +1,7 @@
 //! Who may do what: every path with every role, and what a refused one learns.
 
 use super::*;
+use crate::journal::record::CancelledBy;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
 const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
@@ -40,7 +41,7 @@ async fn every_path_with_every_role() {
     ];
     for (method, path, body, least) in PATHS.iter().copied() {
         for (token, role) in callers {
-            let depot = Scripted::new(Session { state: State::Cancelled, ..opened() });
+            let depot = Scripted::new(Session { state: State::Cancelled(CancelledBy::Api), ..opened() });
             let header = token.map(|token| format!("Bearer {token}"));
             let headers: Vec<_> = header.iter().map(|header| ("Authorization", header.as_str())).collect();
             let body = (!body.is_empty()).then_some(body);

@@ -101,6 +101,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             duplicate_tap: DuplicateTap::VoidEarlier,
             tap_to_stop: true,
             authorise: Authorise::Auto,
+            authorise_within: Duration::from_secs(27),
             max_hold: Amount::from_minor(10_000),
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
