@@ -5,7 +5,7 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=QUITTANCE_REVISION");
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=.cargo/revision.rs");
     let revision = std::env::var("QUITTANCE_REVISION").ok().or_else(from_git).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=QUITTANCE_REVISION={revision}");
 }
