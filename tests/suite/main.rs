@@ -23,3 +23,5 @@ mod service;
 mod terminal;
 mod tidy;
 mod tool;
+mod tls;
+mod wires;
