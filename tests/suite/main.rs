@@ -22,6 +22,6 @@ mod scan;
 mod service;
 mod terminal;
 mod tidy;
-mod tool;
 mod tls;
+mod tool;
 mod wires;
