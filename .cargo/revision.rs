@@ -1,6 +1,8 @@
 //! Tells the program which revision it was built from (`quittance_build_info`): `QUITTANCE_REVISION` if it is set, else what git
 //! says, else "unknown".
 
+#![allow(clippy::print_stdout, reason = "cargo is told through stdout")]
+
 use std::process::Command;
 
 fn main() {
