@@ -17,6 +17,7 @@ mod health;
 mod page;
 mod query;
 mod reconciliations;
+mod requests;
 mod sessions;
 mod terminals;
 mod view;
@@ -110,6 +111,7 @@ fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
     app.app_data(api)
         .configure(sessions::routes)
         .configure(terminals::routes)
+        .configure(requests::routes)
         .configure(reconciliations::routes)
         .configure(health::routes)
         .configure(page::routes)

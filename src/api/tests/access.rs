@@ -27,6 +27,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
+    ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
 ];
 
