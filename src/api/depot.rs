@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::fleet::{Filter, Fleet, Wanted};
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
+use crate::protocol::{Request, Response};
 use crate::session::{Command, Refusal, Session};
 use crate::terminal::View;
 use crate::time::Timestamp;
@@ -40,12 +41,16 @@ pub trait Depot: Send + Sync + 'static {
     fn resume<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
     /// [`Fleet::reconnect`].
     fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
+    /// [`Fleet::request`].
+    fn request<'a>(&'a self, terminal: &'a str, request: Request, by: String) -> Answer<'a, Response>;
     /// [`Fleet::reconcile`].
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record>;
     /// [`Fleet::reconciliations`].
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Answer<'_, Vec<Record>>;
     /// [`Fleet::unready`].
     fn unready(&self) -> Vec<String>;
+    /// [`Fleet::now`].
+    fn now(&self) -> Timestamp;
     /// [`Fleet::deadline`].
     fn deadline(&self, session: &Session) -> Option<Timestamp>;
 }
@@ -91,6 +96,10 @@ impl Depot for Fleet {
         Box::pin(Fleet::reconnect(self, terminal, by))
     }
 
+    fn request<'a>(&'a self, terminal: &'a str, request: Request, by: String) -> Answer<'a, Response> {
+        Box::pin(Fleet::request(self, terminal, request, by))
+    }
+
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record> {
         Box::pin(Fleet::reconcile(self, terminal))
     }
@@ -101,6 +110,10 @@ impl Depot for Fleet {
 
     fn unready(&self) -> Vec<String> {
         Fleet::unready(self)
+    }
+
+    fn now(&self) -> Timestamp {
+        Fleet::now(self)
     }
 
     fn deadline(&self, session: &Session) -> Option<Timestamp> {

@@ -65,6 +65,15 @@ impl Problem {
         Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"quittance\""))), ..problem }
     }
 
+    /// The same refusal, but a browser that gets it asks its user for a password.
+    pub(super) fn asking_for_password(self) -> Self {
+        let basic = HeaderValue::from_static("Basic realm=\"Quittance: a token as password\", charset=\"UTF-8\"");
+        match self.status {
+            StatusCode::UNAUTHORIZED => Self { header: Some((WWW_AUTHENTICATE, basic)), ..self },
+            _ => self,
+        }
+    }
+
     /// Whoever asks may not do that.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
@@ -86,6 +95,7 @@ impl Problem {
             "terminal_busy" => "A card flow is open already",
             "terminal_full" => "All connectors hold",
             "terminal_not_ready" => "The terminal cannot take a card now",
+            "terminal_unanswered" => "The terminal did not answer",
             "draining" => "No new card flows are taken",
             "journal_unavailable" => "The journal cannot remember",
             "over_commit" => "More than the hold",
@@ -117,6 +127,7 @@ impl From<Refusal> for Problem {
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Refusal::TerminalUnanswered { .. } => StatusCode::GATEWAY_TIMEOUT,
             Refusal::OverCommit { .. } | Refusal::AmountInvalid(_) | Refusal::IdempotencyMismatch => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

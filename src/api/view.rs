@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::card::Card;
 use crate::id::TerminalSessionId;
 use crate::journal::record::{
     CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
@@ -40,7 +41,7 @@ pub(super) struct SessionView<'a> {
 }
 
 #[derive(Serialize)]
-struct CardView<'a> {
+pub(super) struct CardView<'a> {
     hash: Option<&'a str>,
     masked_pan: Option<&'a str>,
 }
@@ -86,16 +87,23 @@ impl<'a> SessionView<'a> {
             amount_final,
             currency: session.currency.as_str(),
             terminal_session_id: hold.map(|hold| hold.terminal_session_id.0),
-            card: session.card.as_ref().map(|card| CardView {
-                hash: card.hash.as_ref().map(|hash| hash.reveal()),
-                masked_pan: card.masked_pan.as_ref().map(|pan| pan.as_str()),
-            }),
+            card: session.card.as_ref().map(CardView::of),
             created_at: session.created_at,
             approved_at: hold.map(|hold| hold.since),
             deadline_at: deadline,
             disposed_at,
             why: why(session),
             disposal: session.disposal.as_ref().map(DisposalView::of),
+        }
+    }
+}
+
+impl<'a> CardView<'a> {
+    /// What may be shown of a card.
+    pub(super) fn of(card: &'a Card) -> Self {
+        Self {
+            hash: card.hash.as_ref().map(|hash| hash.reveal()),
+            masked_pan: card.masked_pan.as_ref().map(|pan| pan.as_str()),
         }
     }
 }
@@ -269,11 +277,12 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
         CancelledBy::Shutdown => "the orchestrator was going down",
         CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
         CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
+        CancelledBy::OtherCard => "the card that was presented is no bank card",
         CancelledBy::NotAuthorised => "a card was read, but nobody said in time to authorise it",
     }
 }
 
-const fn decided_by(by: DecidedBy) -> &'static str {
+pub(super) const fn decided_by(by: DecidedBy) -> &'static str {
     match by {
         DecidedBy::Api => "api",
         DecidedBy::PlugInTimeout => "plug_in_timeout",
@@ -294,7 +303,7 @@ const fn confirmed_by(by: ConfirmedBy) -> &'static str {
     }
 }
 
-fn last_error(failure: Failure) -> String {
+pub(super) fn last_error(failure: Failure) -> String {
     match failure {
         Failure::Unsent => "not sent: the link was down".to_owned(),
         Failure::Unanswered(Cause::Timeout) => "no answer: timeout".to_owned(),
@@ -304,4 +313,14 @@ fn last_error(failure: Failure) -> String {
         Failure::Refused(None) => "refused: no reason given".to_owned(),
         Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", explain_reason(Reason(code))),
     }
+}
+
+/// What a reconciliation has found and done, for people.
+pub(super) fn discrepancies_in_words(report: &Report) -> String {
+    let found = report.discrepancies.iter().map(|found| {
+        let number = found.terminal_session_id.map(|number| format!(" {}", number.0)).unwrap_or_default();
+        format!("{}{number}: {} ({})", found.kind.as_str().replace('_', " "), found.action, found.why)
+    });
+    let sentences: Vec<String> = found.chain(report.error.clone()).collect();
+    if sentences.is_empty() { "nothing".to_owned() } else { sentences.join("; ") }
 }

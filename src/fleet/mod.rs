@@ -28,9 +28,11 @@ use crate::journal::record::Idempotency;
 use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
+use crate::protocol::{Request, Response};
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
+use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
 use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::Observer;
@@ -356,6 +358,11 @@ impl Fleet {
         self.ask(&self.configured(terminal)?, Reconnect { by }).await
     }
 
+    /// Sends a terminal a request that is about no money; answers with what it says.
+    pub async fn request(&self, terminal: &str, request: Request, by: String) -> Result<Response, Refusal> {
+        self.ask(&self.configured(terminal)?, Ask { request, by }).await
+    }
+
     /// Compares our holds with the terminal's now; answers with the journal's record of it.
     pub async fn reconcile(&self, terminal: &str) -> Result<Record, Refusal> {
         self.ask(&self.configured(terminal)?, Reconcile).await
@@ -388,6 +395,11 @@ impl Fleet {
             .filter(|session| !self.inner.settings.contains_key(&session.terminal))
             .map(|session| format!("session {} is open on {}, which is not configured", session.id, session.terminal));
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
+    }
+
+    /// What time it is for the fleet.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     /// By when a session should be disposed of, or settled by the terminal's own timer.

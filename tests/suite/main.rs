@@ -8,17 +8,23 @@
 
 mod ask;
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
 mod fuzzed;
 mod golden;
+mod messages;
 mod outages;
+mod page;
 mod process;
+mod requests;
 mod restart;
 mod rig;
 mod scan;
+mod service;
 mod terminal;
 mod tidy;
 mod tls;
+mod tool;
 mod wires;
