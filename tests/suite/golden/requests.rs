@@ -211,7 +211,7 @@ fn ui_dialog() {
          62 75 74 74 6F 6E 73 2E 79 2E 74 72 61 6E 73 70 00  # buttons.y.transp
          31 00                                               # 1
          1C                                                  # sum",
-        Request::UiRequest(Ui::dialog("Stop?").icon(Icon::Declined).button(&Button {
+        Request::UiRequest(Ui::dialog("Stop?", &[]).icon(Icon::Declined).button(&Button {
             name: "y".into(),
             label: "Yes".into(),
             transparent: Some(true),
@@ -285,7 +285,7 @@ fn ui_selection() {
          74 69 74 6C 65 00              # title
          48 65 6C 6C 6F 00              # Hello
          EB                             # sum",
-        Request::UiRequest(Ui::selection("Hello")),
+        Request::UiRequest(Ui::selection("Hello", &[])),
     );
 }
 
