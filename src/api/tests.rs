@@ -29,7 +29,7 @@ use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
 use crate::session::{Command, Refusal, Session, State};
-use crate::terminal::{Identity, LinkState, View};
+use crate::terminal::{Accepted, Identity, LinkState, View};
 use crate::time::Timestamp;
 
 /// The session that every fleet here has.
@@ -39,15 +39,15 @@ pub(crate) const SESSION: &str = "01936b1e-7c00-7000-8000-000000000001";
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Mutex<Script>>);
 
-struct Script {
-    session: Session,
+pub(super) struct Script {
+    pub(super) session: Session,
     refusal: Option<Refusal>,
     replayed: bool,
     silent: bool,
     takes: Duration,
-    unready: Vec<String>,
+    pub(super) unready: Vec<String>,
     response: Response,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     asked: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Scripted {
         Self(Arc::new(Mutex::new(script)))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Script)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.lock().unwrap());
     }
 
@@ -196,12 +196,16 @@ impl Depot for Scripted {
         self.0.lock().unwrap().unready.clone()
     }
 
+    fn now(&self) -> Timestamp {
+        at("2026-03-01T12:00:00Z")
+    }
+
     fn deadline(&self, session: &Session) -> Option<Timestamp> {
         session.hold.as_ref().map(|hold| hold.end_by)
     }
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -254,7 +258,7 @@ pub(crate) fn held() -> Session {
 }
 
 /// A session whose commit of 31.40 is decided.
-fn disposing() -> Session {
+pub(super) fn disposing() -> Session {
     let disposal = Disposal {
         decision: Decision::Commit(Amount::from_minor(3140)),
         by: DecidedBy::Api,
@@ -270,7 +274,7 @@ fn disposing() -> Session {
     Session { version: 7, state: State::Disposing, disposal: Some(disposal), changed_at: at("2026-03-01T11:00:01Z"), ..held() }
 }
 
-fn view() -> View {
+pub(super) fn view() -> View {
     View {
         id: "bay-01".parse().unwrap(),
         family: Family::Apollo,
@@ -280,6 +284,7 @@ fn view() -> View {
         connectors: 2,
         undisposed: 1,
         identity: Some(Identity { serial_number: "A0042".to_owned(), model: None, software: vec!["psp 3.1".to_owned()] }),
+        protocol: Some(Accepted { version: 3, options: vec!["events"], missing: vec!["extended_block"] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
         reconciled: true,
@@ -300,10 +305,10 @@ pub(crate) fn tokens() -> Vec<Token> {
 }
 
 /// What came back.
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Reply {
@@ -311,7 +316,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
@@ -329,7 +334,7 @@ impl Reply {
 }
 
 /// One request; `headers` are `("Name", "value")`, a body is sent as JSON unless they say otherwise.
-async fn ask(
+pub(super) async fn ask(
     depot: &Scripted,
     tokens: Vec<Token>,
     method: &str,
@@ -337,7 +342,7 @@ async fn ask(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Reply {
-    let api = web::Data::new(Api::new(depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
+    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {
@@ -355,7 +360,7 @@ async fn ask(
     Reply { status, headers, text }
 }
 
-async fn get(depot: &Scripted, path: &str) -> Reply {
+pub(super) async fn get(depot: &Scripted, path: &str) -> Reply {
     ask(depot, Vec::new(), "GET", path, &[], None).await
 }
 

@@ -4,11 +4,13 @@
 //! Relative paths are relative to the working directory of the process, as with any daemon.
 
 mod link;
+mod quirks;
 mod raw;
 mod settings;
 mod terminals;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::collections::BTreeMap;
 use std::fmt;
