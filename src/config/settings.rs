@@ -50,7 +50,7 @@ pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Confi
     let journal_path = journal(root.section("journal", mistakes), mistakes);
     let (rules, base) = Rules::base(root.section("policy", mistakes), mistakes);
     let supervision = supervision(root.section("supervision", mistakes), mistakes);
-    let terminals = terminals::read(&mut root, &rules, base.as_ref(), mistakes);
+    let terminals = terminals::read(&mut root, &rules, base.as_ref(), &journal_path, mistakes);
     root.finish(mistakes);
     Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
 }

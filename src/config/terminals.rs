@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use config::Value;
 
 use super::Mistake;
 use super::raw::{self, Section};
+use super::record::{Recorder, check_files};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
@@ -125,8 +127,10 @@ pub(super) fn read(
     root: &mut Section,
     rules: &Rules,
     base: Option<&Policy>,
+    journal: &Path,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<TerminalSettings> {
+    let recorder = Recorder::read(root, mistakes);
     let given = root.has("terminals");
     let before = mistakes.len();
     let sections = root.sections("terminals", mistakes);
@@ -135,24 +139,28 @@ pub(super) fn read(
     }
     let mut ids = HashMap::new();
     let mut links = HashMap::new();
-    let mut terminals = Vec::new();
+    let mut terminals: Vec<TerminalSettings> = Vec::new();
+    let mut recorded = Vec::new();
     for section in sections {
-        let (id_path, link_path) = (section.path("id"), section.path("link"));
-        let (id, address, settings) = terminal(section, rules, base, mistakes);
+        let (id_path, link_path, record_path) = (section.path("id"), section.path("link"), section.path("record"));
+        let (id, address, settings) = terminal(section, rules, base, &recorder, mistakes);
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
         if let Some(earlier) = address.and_then(|address| links.insert(place(&address), link_path.clone())) {
             mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
         }
+        recorded
+            .extend(settings.iter().filter_map(|settings| Some((settings.record.as_ref()?.path.clone(), record_path.clone()))));
         terminals.extend(settings);
     }
+    check_files(recorded.iter().map(|(path, key)| (path.as_path(), key.clone())), journal, mistakes);
     terminals
 }
 
 type Read = (Option<TerminalId>, Option<Address>, Option<TerminalSettings>);
 
-fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut Vec<Mistake>) -> Read {
+fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, recorder: &Recorder, m: &mut Vec<Mistake>) -> Read {
     let id = section.required("id", m, |section, m| {
         section.take("id", m, |value| raw::text(value)?.parse::<TerminalId>().map_err(|error| error.to_string()))
     });
@@ -180,12 +188,14 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     if section.word("scan", &[("on_demand", false), ("always", true)], m) == Some(true) {
         section.mistake("scan", "\"always\" is not yet supported", m);
     }
+    let record = recorder.of(&mut section, id.as_ref(), m);
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
+        let record = record.clone();
         let link = Settings { address, family, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy, quirks })
+        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy, record, quirks })
     };
     let settings = settings();
     (id, address, settings)

@@ -198,6 +198,21 @@ impl fmt::Debug for Dol {
     }
 }
 
+/// Goes through the values of data objects where they stand, so that they can be overwritten. What cannot be read comes last,
+/// without a tag.
+pub fn each_value(bytes: &mut [u8], mut change: impl FnMut(Option<Tag>, &mut [u8])) {
+    let mut at = 0;
+    while at < bytes.len() {
+        let Some((tag, value, rest)) = split_object(&bytes[at..]) else {
+            return change(None, &mut bytes[at..]);
+        };
+        let end = bytes.len() - rest.len();
+        let (tag, value) = (tag.try_into().ok().map(Tag), end - value.len()..end);
+        change(tag, &mut bytes[value]);
+        at = end;
+    }
+}
+
 /// The hash is text in the published example. Should a terminal send bytes, they are written as text.
 fn text_or_hex(value: &[u8]) -> String {
     match std::str::from_utf8(value) {

@@ -6,6 +6,7 @@ use crate::id::TerminalId;
 use crate::link;
 use crate::money::Amount;
 use crate::protocol::Family;
+use crate::recorder;
 use crate::session::policy::Policy;
 
 /// One configured terminal.
@@ -27,6 +28,8 @@ pub struct TerminalSettings {
     pub preauth: Option<Amount>,
     /// The rules for its sessions.
     pub policy: Policy,
+    /// Whether and how its frames are recorded.
+    pub record: Option<recorder::Settings>,
     /// Codes on which the pages of the protocol disagree.
     pub quirks: Quirks,
 }

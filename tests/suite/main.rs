@@ -14,6 +14,7 @@ mod flows;
 mod golden;
 mod outages;
 mod process;
+mod recorder;
 mod restart;
 mod rig;
 mod terminal;

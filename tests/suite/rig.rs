@@ -6,6 +6,7 @@
 
 mod api;
 mod child;
+mod disk;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 pub(crate) use api::Api;
 pub(crate) use child::BINARY;
 use child::Child;
+pub(crate) use disk::SmallDisk;
 use site::Site;
 
 /// A broken program is told from a slow machine by this.
@@ -39,6 +41,7 @@ pub(crate) struct Builder {
     token: Option<&'static str>,
     log: &'static str,
     journal: Option<PathBuf>,
+    recorder: Option<(PathBuf, &'static str)>,
 }
 
 /// A depot that runs.
@@ -112,13 +115,20 @@ impl Builder {
         self
     }
 
+    /// All terminals are recorded into this folder, which is in the rig's own unless it is somewhere else; says what becomes of
+    /// card data.
+    pub(crate) fn recorder(mut self, folder: impl Into<PathBuf>, cards: &'static str) -> Self {
+        self.recorder = Some((folder.into(), cards));
+        self
+    }
+
     /// Opens the simulated terminals, starts the program and waits until it is ready.
     pub(crate) fn start(self) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::open(&self, folder.path());
         let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
         let config = folder.path().join("quittance.toml");
-        std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
+        std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
         let child = Child::start(&config);
         let api = Api::new(&child.address(), self.token);
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
@@ -147,6 +157,7 @@ impl Rig {
             token: None,
             log: "info",
             journal: None,
+            recorder: None,
         };
         for (key, value) in [
             ("terminal_timeout", "\"24h\""),
@@ -222,6 +233,11 @@ impl Rig {
     /// The configuration's file.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("quittance.toml")
+    }
+
+    /// A file or folder in the rig's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The journal's file.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file imports only equal or lower rows.
-const ROWS: [(&str, u8); 15] = [
+const ROWS: [(&str, u8); 16] = [
     ("id", 0),
     ("money", 0),
     ("time", 0),
@@ -13,6 +13,7 @@ const ROWS: [(&str, u8); 15] = [
     ("metrics", 1),
     ("link", 2),
     ("journal", 2),
+    ("recorder", 2),
     ("session", 3),
     ("reconcile", 4),
     ("terminal", 5),
