@@ -17,5 +17,6 @@ mod process;
 mod recorder;
 mod restart;
 mod rig;
+mod scan;
 mod terminal;
 mod tidy;
