@@ -11,6 +11,7 @@ mod check;
 mod crowd;
 mod doubt;
 mod flows;
+mod fuzzed;
 mod golden;
 mod outages;
 mod process;
