@@ -22,7 +22,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::journal::record::Cause;
-use crate::protocol::{Family, Request, Response};
+use crate::protocol::{Family, Quirks, Request, Response};
 
 /// Where a terminal is to be found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +65,10 @@ pub struct Timeouts {
 pub struct Settings {
     /// Where.
     pub address: Address,
-    /// What for: decides what is tolerated on the receiving side.
+    /// What for.
     pub family: Family,
+    /// What is believed of the terminal: decides what is tolerated on the receiving side.
+    pub quirks: Quirks,
     /// How long.
     pub timeouts: Timeouts,
 }

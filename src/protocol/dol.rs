@@ -198,17 +198,17 @@ impl fmt::Debug for Dol {
     }
 }
 
-/// Goes through the values of data objects where they stand, so that they can be overwritten. What cannot be read comes last,
-/// without a tag.
+/// Goes through the values of data objects where they stand, so that they can be overwritten. What cannot be read, or has a tag
+/// that is not three bytes long, comes last, all in one and without a tag.
 pub fn each_value(bytes: &mut [u8], mut change: impl FnMut(Option<Tag>, &mut [u8])) {
     let mut at = 0;
     while at < bytes.len() {
-        let Some((tag, value, rest)) = split_object(&bytes[at..]) else {
+        let object = split_object(&bytes[at..]);
+        let Some((Ok(tag), value, rest)) = object.map(|(tag, value, rest)| (tag.try_into(), value.len(), rest.len())) else {
             return change(None, &mut bytes[at..]);
         };
-        let end = bytes.len() - rest.len();
-        let (tag, value) = (tag.try_into().ok().map(Tag), end - value.len()..end);
-        change(tag, &mut bytes[value]);
+        let end = bytes.len() - rest;
+        change(Some(Tag(tag)), &mut bytes[end - value..end]);
         at = end;
     }
 }

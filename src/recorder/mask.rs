@@ -3,15 +3,17 @@
 //!
 //! | where | what becomes of it |
 //! |---|---|
-//! | data objects (Card Read, Session Approved, Partially Approved …) | kept: host response code and transaction reference, item reference, brand name and id, acquirer id; the masked card number as the terminal masks it, and masked should it not be. All others are overwritten: card hashes, encrypted card data with its key serial number, vector and authentication code, acquirer and gateway data, and what Payter's pages do not explain |
-//! | after a decline's reason | overwritten |
+//! | data objects (Card Read, Proprietary Card Read, Session Approved, Partially Approved, Declined) | kept: host response code and transaction reference, item reference, brand name and id, acquirer id; the masked card number as the terminal masks it, and masked should it not be. All others are overwritten: card hashes, encrypted card data with its key serial number, vector and authentication code, acquirer and gateway data, and what Payter's pages do not explain |
+//! | Proprietary Card Exchange and Response, MiFare, Receipt, Transaction Record, Read File Response | all of the payload is overwritten |
+//! | what follows a decline and is no data objects | overwritten |
 //! | a sound frame that is not understood | only its size and head are kept |
 //! | anything else | holds no card data |
 
 use crate::card::MaskedPan;
 use crate::protocol::dol::{Tag, each_value};
-use crate::protocol::response::Context;
-use crate::protocol::{BlockFormat, Direction, Family, Request, Response, checksum};
+use crate::protocol::quirks::LengthSize;
+use crate::protocol::response::{AfterDecline, Context};
+use crate::protocol::{BlockFormat, Direction, Family, Quirks, Request, Response, checksum};
 
 /// What stands where card data was: a star, since much of it is text.
 const STAR: u8 = b'*';
@@ -32,12 +34,12 @@ enum CardData {
     Nowhere,
     /// From this byte on.
     From(usize),
-    /// In the data objects whose length stands at this byte.
-    Objects(usize),
+    /// In the data objects whose length, of this size, stands at this byte.
+    Objects(usize, LengthSize),
 }
 
 /// Overwrites the card data in a sound frame.
-pub(super) fn mask(from: Direction, family: Family, frame: &mut [u8]) -> Masking {
+pub(super) fn mask(from: Direction, family: Family, quirks: &Quirks, frame: &mut [u8]) -> Masking {
     let format = BlockFormat::of_frame(frame);
     let begin = format.payload_at();
     let Some(end) = frame.len().checked_sub(1).filter(|end| begin <= *end) else { return Masking::Unread };
@@ -45,11 +47,11 @@ pub(super) fn mask(from: Direction, family: Family, frame: &mut [u8]) -> Masking
     let before = frame[begin..end].to_vec();
     let payload = &mut frame[begin..end];
     let place = match from {
-        Direction::FromHost => Request::decode(code, payload).ok().map(|request| in_request(&request)),
+        Direction::FromHost => Request::decode(code, payload, quirks).ok().map(|request| in_request(&request)),
         Direction::FromTerminal => {
-            let context = Context { family, format, status_outstanding: false };
+            let context = Context { quirks: *quirks, ..Context::of(family, format) };
             match Response::decode(code, payload, &context) {
-                Ok(response) => Some(in_response(&response)),
+                Ok(response) => Some(in_response(&response, format, quirks)),
                 // PSP conflict C1: a Result of two bytes may be a status, and neither holds card data.
                 Err(_) if code == 0x00 && payload.len() <= 2 => Some(CardData::Nowhere),
                 Err(_) => None,
@@ -60,7 +62,7 @@ pub(super) fn mask(from: Direction, family: Family, frame: &mut [u8]) -> Masking
         None => return Masking::Unread,
         Some(CardData::Nowhere) => return Masking::Clean,
         Some(CardData::From(at)) => payload[at.min(before.len())..].fill(STAR),
-        Some(CardData::Objects(at)) => mask_objects(payload, at, format),
+        Some(CardData::Objects(at, size)) => mask_objects(payload, at, size),
     }
     if *payload == before[..] {
         return Masking::Clean;
@@ -77,6 +79,7 @@ pub(super) fn head(frame: &[u8]) -> &[u8] {
 /// Where card data is in what we send. A new request cannot be forgotten here.
 const fn in_request(request: &Request) -> CardData {
     match request {
+        Request::ProprietaryExchange(_) | Request::MiFare(_) => CardData::From(0),
         Request::Reset
         | Request::Synchronize
         | Request::Protocol(_)
@@ -86,16 +89,30 @@ const fn in_request(request: &Request) -> CardData {
         | Request::GetStatus
         | Request::RequestIds
         | Request::StartSession(_)
+        | Request::ReadCard(_)
         | Request::AuthSession
         | Request::CancelSession
         | Request::CommitSession { .. }
         | Request::VoidSession { .. }
-        | Request::ListSessions { .. } => CardData::Nowhere,
+        | Request::UpdateSession { .. }
+        | Request::ListSessions { .. }
+        | Request::RemoveSessions(_)
+        | Request::UiRequest(_)
+        | Request::SelectLanguage(_)
+        | Request::ReadFile(_)
+        | Request::GetConnectionInfo(_)
+        | Request::GetReceipt(_)
+        | Request::GetTransactionRecord(_)
+        | Request::Control(_) => CardData::Nowhere,
     }
 }
 
 /// Where card data is in what a terminal sends. A new response cannot be forgotten here.
-const fn in_response(response: &Response) -> CardData {
+const fn in_response(response: &Response, format: BlockFormat, quirks: &Quirks) -> CardData {
+    let (size, card_read_size) = match format {
+        BlockFormat::Default => (LengthSize::One, LengthSize::One),
+        BlockFormat::Extended => (LengthSize::Two, quirks.card_read_length),
+    };
     match response {
         Response::Result(_)
         | Response::Synchronize
@@ -104,18 +121,28 @@ const fn in_response(response: &Response) -> CardData {
         | Response::Ids(_)
         | Response::SessionList(_)
         | Response::Cancelled
-        | Response::TransactionEvent(_) => CardData::Nowhere,
-        Response::CardRead(_) => CardData::Objects(0),
-        Response::Approved { .. } => CardData::Objects(4),
-        Response::PartiallyApproved { .. } => CardData::Objects(8),
-        Response::Declined { .. } => CardData::From(1),
+        | Response::UpdateResult(_)
+        | Response::TransactionEvent(_)
+        | Response::UiEvent { .. }
+        | Response::ConnectionInfo(_)
+        | Response::Declined { rest: AfterDecline::Nothing, .. } => CardData::Nowhere,
+        Response::CardRead(_) => CardData::Objects(0, card_read_size),
+        Response::ProprietaryCardRead(_) => CardData::Objects(0, size),
+        Response::Approved { .. } => CardData::Objects(4, size),
+        Response::PartiallyApproved { .. } => CardData::Objects(8, size),
+        Response::Declined { reason: None, rest: AfterDecline::Objects(_) } => CardData::Objects(0, size),
+        Response::Declined { reason: Some(_), rest: AfterDecline::Objects(_) } => CardData::Objects(1, size),
+        Response::Declined { rest: AfterDecline::Raw(_), .. } => CardData::From(1),
+        Response::ProprietaryResponse(_) | Response::File(_) | Response::Receipt(_) | Response::TransactionRecord(_) => {
+            CardData::From(0)
+        }
     }
 }
 
-fn mask_objects(payload: &mut [u8], at: usize, format: BlockFormat) {
-    let size = match format {
-        BlockFormat::Default => 1,
-        BlockFormat::Extended => 2,
+fn mask_objects(payload: &mut [u8], at: usize, size: LengthSize) {
+    let size = match size {
+        LengthSize::One => 1,
+        LengthSize::Two => 2,
     };
     let Some((length, rest)) = payload.get_mut(at..).and_then(|rest| rest.split_at_mut_checked(size)) else {
         // Half a length is no length.

@@ -32,7 +32,7 @@ use tracing::{error, warn};
 
 use crate::id::TerminalId;
 use crate::metrics::Metrics;
-use crate::protocol::{Direction, Family};
+use crate::protocol::{Direction, Family, Quirks};
 use crate::time::Clock;
 
 use line::Moment;
@@ -104,7 +104,7 @@ impl Recorders {
     }
 
     /// Something to record a new link of this terminal with. None when no thread can be had for it, which is logged.
-    pub fn tap(&self, terminal: &TerminalId, family: Family, settings: &Settings) -> Option<Tap> {
+    pub fn tap(&self, terminal: &TerminalId, family: Family, quirks: Quirks, settings: &Settings) -> Option<Tap> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = match &state.queue {
             Some(queue) => queue.clone(),
@@ -114,7 +114,8 @@ impl Recorders {
                 state.queue.insert(queue).clone()
             }
         };
-        let known = state.recordings.get(terminal).filter(|known| known.family == family && known.settings == *settings);
+        let same = |known: &&Arc<Recording>| (known.family, known.quirks) == (family, quirks) && known.settings == *settings;
+        let known = state.recordings.get(terminal).filter(same);
         let recording = match known {
             Some(known) => Arc::clone(known),
             None => {
@@ -123,7 +124,7 @@ impl Recorders {
                     warn!(%terminal, %path, "frames are recorded WITH CARD DATA, as cards = \"clear\" says: keep the file as safe as card numbers");
                 }
                 let metrics = Arc::clone(&self.metrics);
-                let recording = Arc::new(Recording::new(terminal.clone(), family, settings.clone(), metrics));
+                let recording = Arc::new(Recording::new(terminal.clone(), family, quirks, settings.clone(), metrics));
                 state.recordings.insert(terminal.clone(), Arc::clone(&recording));
                 recording
             }
@@ -161,6 +162,7 @@ fn start() -> std::io::Result<(SyncSender<Entry>, Receiver<()>)> {
 struct Recording {
     terminal: TerminalId,
     family: Family,
+    quirks: Quirks,
     settings: Settings,
     metrics: Arc<Metrics>,
     links: AtomicU64,
@@ -170,9 +172,9 @@ struct Recording {
 }
 
 impl Recording {
-    const fn new(terminal: TerminalId, family: Family, settings: Settings, metrics: Arc<Metrics>) -> Self {
+    const fn new(terminal: TerminalId, family: Family, quirks: Quirks, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let (links, queued_bytes, missed) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        Self { terminal, family, settings, metrics, links, queued_bytes, missed }
+        Self { terminal, family, quirks, settings, metrics, links, queued_bytes, missed }
     }
 
     fn drop_lines(&self, lines: u64) {

@@ -139,7 +139,7 @@ fn keep(recording: &Recording, what: What) -> Event {
         What::Lost(why) => Event::Lost(why),
         What::Cut { left, size } => Event::Cut { left, size },
         What::Frame { from, bytes } if !masked => Event::Frame { from, masked: false, bytes },
-        What::Frame { from, mut bytes } => match mask(from, recording.family, &mut bytes) {
+        What::Frame { from, mut bytes } => match mask(from, recording.family, &recording.quirks, &mut bytes) {
             Masking::Clean => Event::Frame { from, masked: false, bytes },
             Masking::Masked => Event::Frame { from, masked: true, bytes },
             Masking::Unread => Event::Unread { from, size: bytes.len(), head: head(&bytes).to_vec() },

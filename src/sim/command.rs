@@ -61,6 +61,18 @@ impl Command {
             Request::CommitSession { .. } => Self::Commit,
             Request::VoidSession { .. } => Self::Void,
             Request::ListSessions { .. } => Self::ListSessions,
+            Request::RemoveSessions(_) => Self::RemoveSessions,
+            Request::ReadCard(_)
+            | Request::UpdateSession { .. }
+            | Request::UiRequest(_)
+            | Request::SelectLanguage(_)
+            | Request::ProprietaryExchange(_)
+            | Request::MiFare(_)
+            | Request::ReadFile(_)
+            | Request::GetConnectionInfo(_)
+            | Request::GetReceipt(_)
+            | Request::GetTransactionRecord(_)
+            | Request::Control(_) => Self::Other,
         }
     }
 

@@ -279,6 +279,7 @@ impl SimTerminal {
                 let sessions = page.take(self.quirks.sessions_per_page).collect();
                 self.say(Response::SessionList(SessionList { total, sessions }), command, out);
             }
+            _ => self.refuse(command, UNKNOWN_COMMAND, out),
         }
     }
 
@@ -457,7 +458,7 @@ impl SimTerminal {
         };
         let detailed = self.style.detailed;
         let held = match self.memory.hold(&asked, question.setup, question.arrives) {
-            Decision::Declined(reason) => return Response::Declined { reason: detailed.then_some(reason), rest: 0 },
+            Decision::Declined(reason) => return Response::declined(detailed.then_some(reason)),
             Decision::Held(held) => held,
         };
         let dol = if self.options.contains(Options::AUTHORIZATION_DOL) {

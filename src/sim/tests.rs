@@ -92,12 +92,7 @@ impl Bench {
 
 fn start(amount: u32, reference: u32) -> Request {
     let amount = Amount::from_minor(amount);
-    Request::StartSession(StartSession {
-        amount,
-        reference: SessionReference(reference),
-        dol: Vec::new(),
-        reference_text: None,
-    })
+    Request::StartSession(StartSession::new(amount, SessionReference(reference)))
 }
 
 fn said(outputs: Vec<Output>) -> Vec<Response> {

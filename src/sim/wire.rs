@@ -7,13 +7,10 @@ use super::card::SimCard;
 use super::quirks::Quirks;
 use crate::protocol::dol::{self, Tag};
 use crate::protocol::response::{Context, Verdict};
-use crate::protocol::{BlockFormat, Dol, Family, ProtocolError, Request, Response, checksum};
+use crate::protocol::{self, BlockFormat, Dol, Family, ProtocolError, Request, Response, checksum};
 
 /// The first byte of every frame from a host (PSP, Frame format).
 const HOST_PREAMBLE: u8 = 0xCC;
-
-/// PSP, Message codes: a request that the program never sends, but that terminals know.
-const REMOVE_SESSIONS: u8 = 0x56;
 
 /// PSP conflict C1: some pages give Get Status Response the code of Result.
 const RESULT: u8 = 0x00;
@@ -72,9 +69,9 @@ fn hear(bytes: &[u8], header: usize) -> Heard {
     }
     // The magic is not looked at (PSP, Frame format: a P6X ignores what it receives).
     let [_, code, payload @ ..] = &body[header.min(body.len())..] else { return Heard::Damaged };
-    match Request::decode(*code, payload) {
+    match Request::decode(*code, payload, &protocol::Quirks::of(Family::Apollo)) {
+        Ok(Request::RemoveSessions(_)) => Heard::RemoveSessions,
         Ok(request) => Heard::Request(request),
-        Err(_) if *code == REMOVE_SESSIONS => Heard::RemoveSessions,
         Err(ProtocolError::UnknownMessage { .. }) => Heard::Unknown(*code),
         Err(_) => Heard::Incorrect(*code),
     }
@@ -87,7 +84,7 @@ pub(super) fn write(response: &Response, style: Style, family: Family, quirks: &
     match response {
         // PSP 18, point 1: with reasons, an OK has two bytes as well.
         Response::Result(Verdict::Ok) if style.detailed => payload.put_slice(&[0x00, 0x00]),
-        _ => response.encode(&mut payload, &Context { family, format, status_outstanding: false })?,
+        _ => response.encode(&mut payload, &Context::of(family, format))?,
     }
     let code = match response {
         Response::Status(_) if quirks.status_as_result => RESULT,

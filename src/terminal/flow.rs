@@ -35,7 +35,7 @@ impl TerminalActor {
             Owner::Scan => {
                 let (amount, reference) = (self.settings.preauth?, self.free_reference());
                 self.scan.opened(reference, self.now());
-                return Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text: None }));
+                return Some(Request::StartSession(StartSession::new(amount, reference)));
             }
             Owner::Session(session) => &self.children.get(&session)?.session,
         };
@@ -44,7 +44,7 @@ impl TerminalActor {
             return None;
         };
         let reference_text = session.caller_reference.clone().filter(|_| self.settings.family == Family::Apollo);
-        Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text }))
+        Some(Request::StartSession(StartSession { reference_text, ..StartSession::new(amount, reference) }))
     }
 
     pub(super) fn flow_over(&mut self) {

@@ -94,13 +94,15 @@ fn about_session(all: &[Numbered], session: u32) -> BTreeSet<usize> {
                 {
                     about.extend(flow_began.unwrap_or(index)..=index);
                 }
-                Message::Request(Request::CommitSession { session: id, .. } | Request::VoidSession { session: id })
-                    if id.0 == session =>
-                {
+                Message::Request(
+                    Request::CommitSession { session: id, .. }
+                    | Request::VoidSession { session: id }
+                    | Request::UpdateSession { session: id, .. },
+                ) if id.0 == session => {
                     answer_missing = true;
                     about.insert(index);
                 }
-                Message::Response(Response::Result(_)) => answer_missing = false,
+                Message::Response(Response::Result(_) | Response::UpdateResult(_)) => answer_missing = false,
                 Message::Response(Response::SessionList(list)) if list.sessions.iter().any(|id| id.0 == session) => {
                     about.insert(index);
                 }

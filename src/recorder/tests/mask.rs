@@ -5,9 +5,12 @@ use crate::id::TerminalSessionId;
 use crate::money::Amount;
 use crate::protocol::dol::{Dol, Tag};
 use crate::protocol::frame::{Envelope, write_frame};
+use crate::protocol::quirks::LengthSize;
 use crate::protocol::response::Context;
-use crate::protocol::{BlockFormat, Direction, Family, Response, checksum};
+use crate::protocol::{BlockFormat, Direction, Family, Quirks, Response, checksum};
 use crate::recorder::mask::{Masking, head, mask};
+
+const QUIRKS: Quirks = Quirks::of(Family::Apollo);
 
 /// Bytes from hex with blanks.
 fn bytes(hex: &str) -> Vec<u8> {
@@ -16,7 +19,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn terminal(hex: &str) -> (Masking, Vec<u8>) {
     let mut frame = bytes(hex);
-    (mask(Direction::FromTerminal, Family::Apollo, &mut frame), frame)
+    (mask(Direction::FromTerminal, Family::Apollo, &QUIRKS, &mut frame), frame)
 }
 
 /// Session Approved as published, and Card Read: the hash becomes stars, the number that the terminal has masked stays.
@@ -63,7 +66,7 @@ fn damaged_data_objects_are_overwritten() {
         // Two bytes behind the objects.
         ("AA 05 3C 34 00 41 42 A2", "AA 05 3C 34 00 2A 2A 73"),
         // A tag of one byte, whose value is nobody knows what.
-        ("AA 06 3C 34 03 5A 01 41 BF", "AA 06 3C 34 03 5A 01 2A A8"),
+        ("AA 06 3C 34 03 5A 01 41 BF", "AA 06 3C 34 03 2A 2A 2A A1"),
     ];
     for (frame, masked) in cases {
         assert_eq!(terminal(frame), (Masking::Masked, bytes(masked)), "{frame}");
@@ -75,6 +78,44 @@ fn damaged_data_objects_are_overwritten() {
 fn what_follows_a_decline_is_overwritten() {
     assert_eq!(terminal("AA 05 3C 32 09 41 42 A9"), (Masking::Masked, bytes("AA 05 3C 32 09 2A 2A 7A")));
     assert_eq!(terminal("AA 03 3C 32 09 24"), (Masking::Clean, bytes("AA 03 3C 32 09 24")));
+}
+
+/// Whatever is exchanged with cards that are none of a bank, receipts, records and files: every byte may be card data.
+#[test]
+fn raw_payloads_are_overwritten() {
+    // The codes of: Proprietary Card Response, Receipt, Transaction Record, Read File Response.
+    for (code, sum, masked_sum) in [("42", "AF", "80"), ("45", "B2", "83"), ("46", "B3", "84"), ("39", "A6", "77")] {
+        let frame = terminal(&format!("AA 04 3C {code} 41 42 {sum}"));
+        assert_eq!(frame, (Masking::Masked, bytes(&format!("AA 04 3C {code} 2A 2A {masked_sum}"))), "{code}");
+    }
+    // Proprietary Card Exchange and MiFare.
+    for (code, sum, masked_sum) in [("38", "C7", "98"), ("43", "D2", "A3")] {
+        let mut frame = bytes(&format!("CC 04 3C {code} 41 42 {sum}"));
+        assert_eq!(mask(Direction::FromHost, Family::Apollo, &QUIRKS, &mut frame), Masking::Masked, "{code}");
+        assert_eq!(frame, bytes(&format!("CC 04 3C {code} 2A 2A {masked_sum}")));
+    }
+}
+
+/// The tag of a card that is none of a bank comes with data objects, and a decline may.
+#[test]
+fn data_objects_of_other_messages_are_masked() {
+    let cases = [
+        ("AA 09 3C 40 06 DF F0 06 02 41 42 8F", "AA 09 3C 40 06 DF F0 06 02 2A 2A 60"),
+        ("AA 0A 3C 32 09 06 DF F0 06 02 41 42 8B", "AA 0A 3C 32 09 06 DF F0 06 02 2A 2A 5C"),
+        ("AA 09 3C 32 06 DF F0 06 02 41 42 81", "AA 09 3C 32 06 DF F0 06 02 2A 2A 52"),
+    ];
+    for (frame, masked) in cases {
+        assert_eq!(terminal(frame), (Masking::Masked, bytes(masked)), "{frame}");
+    }
+}
+
+/// PSP does not say how long the length of Card Read's data objects is in an extended block, so the terminal's quirk decides.
+#[test]
+fn the_length_before_data_objects_is_where_the_quirk_says() {
+    let quirks = Quirks { card_read_length: LengthSize::One, ..QUIRKS };
+    let mut frame = bytes("AA 00 00 00 09 3C 34 06 DF F0 06 02 41 42 83");
+    assert_eq!(mask(Direction::FromTerminal, Family::Apollo, &quirks, &mut frame), Masking::Masked);
+    assert_eq!(frame, bytes("AA 00 00 00 09 3C 34 06 DF F0 06 02 2A 2A 54"));
 }
 
 /// These hold no card data, so a recording shows them as they were.
@@ -89,10 +130,14 @@ fn frames_without_card_data_stay_as_they_are() {
         "CC 02 3C 36 40",
         "CC 0A 3C 35 00 00 00 0A 00 00 00 64 B5",
         "CC 06 3C 33 00 00 00 0A 4B",
+        "CC 0A 3C 42 00 00 00 0A 00 00 00 64 C2",
+        "CC 03 3C 48 00 53",
+        "CC 02 3C 44 4E",
+        "CC 06 3C 45 00 00 00 0A 5D",
     ];
     for text in host {
         let mut frame = bytes(text);
-        assert_eq!(mask(Direction::FromHost, Family::Apollo, &mut frame), Masking::Clean, "{text}");
+        assert_eq!(mask(Direction::FromHost, Family::Apollo, &QUIRKS, &mut frame), Masking::Clean, "{text}");
         assert_eq!(frame, bytes(text));
     }
     let ours = [
@@ -102,6 +147,10 @@ fn frames_without_card_data_stay_as_they_are() {
         "AA 07 3C 13 03 00 00 00 02 05",
         "AA 04 3C 26 10 01 21",
         "AA 02 3C 33 1B",
+        "AA 10 3C 43 00 00 00 00 0B 00 00 01 F4 00 00 00 64 00 9D",
+        "AA 05 3C 29 6F 6B 00 EE",
+        "AA 03 3C 38 01 22",
+        "AA 06 3C 44 31 30 2E 31 F0",
     ];
     for text in ours {
         assert_eq!(terminal(text), (Masking::Clean, bytes(text)));
@@ -151,12 +200,12 @@ proptest! {
             _ => Response::PartiallyApproved { session, amount: Amount::from_minor(5), dol },
         };
         let format = if extended { BlockFormat::Extended } else { BlockFormat::Default };
-        let context = Context { family: Family::Apollo, format, status_outstanding: false };
+        let context = Context::of(Family::Apollo, format);
         let mut frame = BytesMut::new();
         let envelope = Envelope::of(Direction::FromTerminal, format);
         prop_assume!(write_frame(&mut frame, envelope, response.code(), |out| response.encode(out, &context)).is_ok());
         let mut masked = frame.to_vec();
-        mask(Direction::FromTerminal, Family::Apollo, &mut masked);
+        mask(Direction::FromTerminal, Family::Apollo, &QUIRKS, &mut masked);
 
         let (sum, body) = masked.split_last().unwrap();
         prop_assert_eq!(masked.len(), frame.len());

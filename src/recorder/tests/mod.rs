@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Cards, Recording, Settings};
 use crate::id::TerminalId;
 use crate::metrics::Metrics;
-use crate::protocol::Family;
+use crate::protocol::{Family, Quirks};
 
 fn id() -> TerminalId {
     "bay-01".parse().unwrap()
@@ -21,7 +21,7 @@ fn metrics() -> Arc<Metrics> {
 
 fn recording(path: &Path, size: u64, cards: Cards, metrics: &Arc<Metrics>) -> Arc<Recording> {
     let settings = Settings { path: path.to_owned(), size, cards };
-    Arc::new(Recording::new(id(), Family::Apollo, settings, Arc::clone(metrics)))
+    Arc::new(Recording::new(id(), Family::Apollo, Quirks::of(Family::Apollo), settings, Arc::clone(metrics)))
 }
 
 fn dropped(metrics: &Metrics) -> u64 {
