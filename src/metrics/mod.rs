@@ -19,6 +19,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use crate::id::TerminalId;
 use crate::money::Currency;
 use crate::protocol::Family;
+use crate::time::Timestamp;
 
 pub use names::{COMMANDS, FRAME_ERROR_KINDS, RESTART_REASONS};
 pub use terminal::{Attempt, Decided, Disposed, Reconciled, TerminalMetrics};
@@ -31,6 +32,7 @@ pub struct Metrics {
     terminals: BTreeMap<TerminalId, TerminalMetrics>,
     append_duration: Histogram,
     journal_errors: Counter,
+    api_certificate_expiry: Gauge,
     rendering: Mutex<()>,
 }
 
@@ -56,9 +58,10 @@ impl Metrics {
         source.gauge(&names::BUILD_INFO, build).set(1.0);
         let append_duration = source.histogram(&names::JOURNAL_APPEND_DURATION, Vec::new());
         let journal_errors = source.counter(&names::JOURNAL_ERRORS, Vec::new());
+        let api_certificate_expiry = source.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new());
         let terminals =
             terminals.iter().map(|(id, family)| (id.clone(), TerminalMetrics::new(&source, id, *family, currency))).collect();
-        Ok(Self { handle, terminals, append_duration, journal_errors, rendering: Mutex::new(()) })
+        Ok(Self { handle, terminals, append_duration, journal_errors, api_certificate_expiry, rendering: Mutex::new(()) })
     }
 
     /// Everything, in Prometheus' text format.
@@ -89,6 +92,11 @@ impl Metrics {
     /// An append failed.
     pub fn journal_error(&self) {
         self.journal_errors.increment(1);
+    }
+
+    /// When the certificate of the API expires.
+    pub fn set_api_certificate_expiry(&self, at: Timestamp) {
+        self.api_certificate_expiry.set(at.unix_seconds());
     }
 }
 

@@ -21,3 +21,5 @@ mod rig;
 mod scan;
 mod terminal;
 mod tidy;
+mod tls;
+mod wires;
