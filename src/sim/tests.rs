@@ -1,10 +1,12 @@
 //! What simulated terminals do, compared with PSP: tables and bytes typed by hand.
 
+mod apollo;
 mod faults;
 mod money;
 mod quirks;
 mod settings;
 mod states;
+mod updates;
 mod wires;
 
 use std::time::Duration;
