@@ -5,12 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::raw::{self, Section};
-<<<<<<< HEAD
 use super::record::{Recorder, check_files};
-use super::{Mistake, link};
-=======
 use super::{Mistake, link, quirks};
->>>>>>> main
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;

@@ -44,11 +44,8 @@ pub(crate) struct Builder {
     token: Option<&'static str>,
     log: &'static str,
     journal: Option<PathBuf>,
-<<<<<<< HEAD
     recorder: Option<(PathBuf, &'static str)>,
-=======
     environment: Vec<(String, String)>,
->>>>>>> main
 }
 
 /// A depot that runs.
@@ -134,16 +131,16 @@ impl Builder {
         self
     }
 
-<<<<<<< HEAD
     /// All terminals are recorded into this folder, which is in the rig's own unless it is somewhere else; says what becomes of
     /// card data.
     pub(crate) fn recorder(mut self, folder: impl Into<PathBuf>, cards: &'static str) -> Self {
         self.recorder = Some((folder.into(), cards));
-=======
+        self
+    }
+
     /// A variable of the program's environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         set(&mut self.environment, name, value);
->>>>>>> main
         self
     }
 
@@ -153,13 +150,8 @@ impl Builder {
         let site = Site::open(&self, folder.path());
         let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
         let config = folder.path().join("quittance.toml");
-<<<<<<< HEAD
         std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
-        let child = Child::start(&config);
-=======
-        std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
         let child = Child::start(&config, self.environment);
->>>>>>> main
         let api = Api::new(&child.address(), self.token);
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
         rig.wait_ready();
@@ -189,11 +181,8 @@ impl Rig {
             token: None,
             log: "info",
             journal: None,
-<<<<<<< HEAD
             recorder: None,
-=======
             environment: Vec::new(),
->>>>>>> main
         };
         for (key, value) in [
             ("terminal_timeout", "\"24h\""),
