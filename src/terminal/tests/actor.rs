@@ -13,6 +13,7 @@ use crate::journal::{Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::metrics::Metrics;
 use crate::money::Amount;
+use crate::protocol::request::Options;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Quirks, Request};
 use crate::recorder::Recorders;
@@ -21,6 +22,7 @@ use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::requests::{Instruct, Open};
+use crate::terminal::settings::Screens;
 use crate::terminal::view::View;
 use crate::terminal::world::{FromTerminal, Observer, OpenLink, Surroundings};
 use crate::terminal::{TerminalActor, TerminalSettings};
@@ -94,6 +96,8 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
         keepalive: Some(Duration::from_millis(20)),
         serial_number: None,
         preauth: None,
+        screens: Screens::default(),
+        options: Options::DETAILED_CODES,
         policy: policy::Policy {
             terminal_timeout: minutes(24 * 60),
             terminal_timeout_action: DeadManAction::Void,
