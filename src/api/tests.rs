@@ -2,6 +2,7 @@
 
 mod access;
 mod asking;
+mod bodies;
 pub(crate) mod outside;
 mod requests;
 mod views;
