@@ -291,7 +291,9 @@ impl Handler<OpenLink> for TerminalActor {
             return;
         }
         self.link.state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
-        self.link.open(self.settings.link.clone(), self.around.clock, ctx.address().recipient());
+        let TerminalSettings { id, family, link, record, .. } = &self.settings;
+        let tap = record.as_ref().and_then(|record| self.around.recorders.tap(id, *family, link.quirks, record));
+        self.link.open(link.clone(), self.around.clock, ctx.address().recipient(), tap);
         self.publish();
     }
 }

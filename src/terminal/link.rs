@@ -11,6 +11,7 @@ use crate::journal::record::Cause;
 use crate::link::{self, Event, Generation, Loss, Order, Orders, Outcome, Ticket, Told};
 use crate::protocol::Request;
 use crate::protocol::response::Response;
+use crate::recorder::Tap;
 use crate::session::State;
 use crate::session::machine::Input;
 use crate::time::{Clock, Timestamp};
@@ -90,10 +91,10 @@ impl Link {
     }
 
     /// Opens the next one.
-    pub(super) fn open(&mut self, settings: link::Settings, clock: Clock, events: Recipient<Told>) {
+    pub(super) fn open(&mut self, settings: link::Settings, clock: Clock, events: Recipient<Told>, tap: Option<Tap>) {
         self.generation = self.generation.next();
         self.trouble = None;
-        self.orders = Some(link::open(settings, self.generation, clock, events));
+        self.orders = Some(link::open(settings, self.generation, clock, events, tap));
     }
 
     /// Asks for an exchange; `false` when there is no link to send it on, and then nothing has left.

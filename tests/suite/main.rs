@@ -20,6 +20,7 @@ mod messages;
 mod outages;
 mod page;
 mod process;
+mod recorder;
 mod requests;
 mod restart;
 mod reuse;
