@@ -264,6 +264,7 @@ fn view() -> View {
         identity: Some(Identity { serial_number: "A0042".to_owned(), model: None, software: vec!["psp 3.1".to_owned()] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
+        timer_in_question: false,
         reconciled: true,
     }
 }

@@ -47,7 +47,7 @@ impl Rig {
         );
         let config = config::parse(&text, &config::Environment::new()).unwrap();
         let families = [(name.clone(), Family::Apollo)];
-        let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families).unwrap());
+        let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families));
         let journal = MemoryJournal::with(records);
         let settings = Settings {
             terminals: config.terminals,

@@ -446,6 +446,7 @@ impl TerminalActor {
             identity: self.machine.identity().cloned(),
             last_reconciliation: self.last_reconciliation.clone(),
             last_error: self.last_error.clone(),
+            timer_in_question: self.machine.timer_in_question(),
             reconciled: self.reconciled,
         }
     }

@@ -96,6 +96,8 @@ pub struct Machine {
     identity: Option<Identity>,
     spoke_at: Timestamp,
     asking_status: bool,
+    /// Reset was sent, and Setup has not been answered with OK since, not even on an earlier link.
+    timer_in_question: bool,
 }
 
 impl Plan {
@@ -112,7 +114,7 @@ impl Plan {
 impl Machine {
     /// A machine for a terminal that is not linked yet.
     pub fn new(plan: Plan, now: Timestamp) -> Self {
-        Self { plan, phase: Phase::Down, state: None, identity: None, spoke_at: now, asking_status: false }
+        Self { plan, phase: Phase::Down, state: None, identity: None, spoke_at: now, asking_status: false, timer_in_question: false }
     }
 
     /// How far it has come.
@@ -128,6 +130,11 @@ impl Machine {
     /// Who it said it is, on this link or the last one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whether the terminal may have another timer than the policy's: what Reset does to it is not told (PSP, Reset).
+    pub fn timer_in_question(&self) -> bool {
+        self.timer_in_question
     }
 
     /// The `state` of the terminal object (see `super::view::STATES`).
@@ -147,6 +154,7 @@ impl Machine {
     pub fn opened(&mut self, now: Timestamp) -> Action {
         self.state = None;
         self.asking_status = false;
+        self.timer_in_question = true;
         self.go(Stage::Reset, now)
     }
 
@@ -246,6 +254,7 @@ impl Machine {
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
             (Stage::Protocol, Response::Protocol(_) | Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
             (Stage::Setup, Response::Result(Verdict::Ok)) => {
+                self.timer_in_question = false;
                 self.state = Some(TerminalState::Disabled);
                 self.go(Stage::Enable, now)
             }
