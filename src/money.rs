@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// An amount in minor units. PSP carries amounts as 32-bit unsigned numbers (PSP, Start Session, field 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -61,6 +64,27 @@ impl Currency {
     /// The code as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// How many digits of an amount stand behind the point (ISO 4217, minor unit): 2 but for these.
+    pub fn digits(&self) -> u32 {
+        match self.as_str() {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
+            | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+            "CLF" | "UYW" => 4,
+            _ => 2,
+        }
+    }
+
+    /// An amount, or a sum of some, as people write it: `12.40`, without the code.
+    pub fn major(&self, minor: u64) -> String {
+        let digits = self.digits();
+        let unit = 10_u64.pow(digits);
+        match usize::try_from(digits) {
+            Ok(width @ 1..) => format!("{}.{:0width$}", minor / unit, minor % unit),
+            Ok(0) | Err(_) => minor.to_string(),
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub trait Depot: Send + Sync + 'static {
     fn drain<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
     /// [`Fleet::resume`].
     fn resume<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
+    /// [`Fleet::reconnect`].
+    fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
     /// [`Fleet::reconcile`].
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record>;
     /// [`Fleet::reconciliations`].
@@ -83,6 +85,10 @@ impl Depot for Fleet {
 
     fn resume<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View> {
         Box::pin(Fleet::resume(self, terminal, by))
+    }
+
+    fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View> {
+        Box::pin(Fleet::reconnect(self, terminal, by))
     }
 
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record> {

@@ -94,6 +94,7 @@ impl Problem {
             "already_decided" => "Another decision was made before",
             "not_supported" => "Not supported",
             "no_hold" => "There is no hold",
+            "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
             "unauthorised" => "A token is needed",
             "forbidden" => "The token's role does not allow this",
@@ -111,6 +112,7 @@ impl From<Refusal> for Problem {
             | Refusal::AlreadyDecided { .. }
             | Refusal::NotSupported(_)
             | Refusal::NoHold { .. }
+            | Refusal::NoCard { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -231,10 +231,12 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
-async fn authorise(_by: By<Operator>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    in_time(api.depot.session(id(&request)?)).await?;
-    let words = "sessions are authorised as soon as the card is read; there is no policy.authorise = \"ask\" here";
-    Err(Refusal::NotSupported(words.to_owned()).into())
+/// Goes on with the card that was read; what the bank says is told by the session.
+async fn authorise(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let id = id(&request)?;
+    body.nothing_else()?;
+    let session = in_time(api.depot.command(id, Command::Authorise)).await?;
+    Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
 async fn update(_by: By<Operator>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {

@@ -18,6 +18,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         .service(web::resource("/v1/terminals/{id}").route(web::get().to(one)).default_service(only("GET")))
         .service(web::resource("/v1/terminals/{id}/drain").route(web::post().to(drain)).default_service(only("POST")))
         .service(web::resource("/v1/terminals/{id}/resume").route(web::post().to(resume)).default_service(only("POST")))
+        .service(web::resource("/v1/terminals/{id}/reconnect").route(web::post().to(reconnect)).default_service(only("POST")))
         .service(web::resource("/v1/terminals/{id}/reconcile").route(web::post().to(reconcile)).default_service(only("POST")));
 }
 
@@ -50,6 +51,12 @@ async fn drain(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<A
 async fn resume(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     body.nothing_else()?;
     let terminal = in_time(api.depot.resume(name(&request), by.name)).await?;
+    Ok(HttpResponse::Ok().json(TerminalView::of(&terminal)))
+}
+
+async fn reconnect(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    body.nothing_else()?;
+    let terminal = in_time(api.depot.reconnect(name(&request), by.name)).await?;
     Ok(HttpResponse::Ok().json(TerminalView::of(&terminal)))
 }
 

@@ -160,6 +160,13 @@ impl Depot for Scripted {
         })
     }
 
+    fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View> {
+        Box::pin(async move {
+            self.hear(format!("reconnect {terminal} by {by}")).await?;
+            self.terminal(terminal)
+        })
+    }
+
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record> {
         Box::pin(async move {
             self.hear(format!("reconcile {terminal}")).await?;

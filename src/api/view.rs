@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::id::TerminalSessionId;
 use crate::journal::record::{
-    Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
+    CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
 };
 use crate::money::Amount;
-use crate::protocol::error::explain_reason;
+use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
 use crate::session::state::{Disposal, Failure};
 use crate::session::{Session, State};
@@ -35,6 +35,7 @@ pub(super) struct SessionView<'a> {
     approved_at: Option<Timestamp>,
     deadline_at: Option<Timestamp>,
     disposed_at: Option<Timestamp>,
+    why: Option<String>,
     disposal: Option<DisposalView>,
 }
 
@@ -62,13 +63,14 @@ impl<'a> SessionView<'a> {
             State::Disposed(Outcome::Committed(amount)) => (Some(amount.minor()), Some(session.changed_at)),
             State::Disposed(Outcome::Voided | Outcome::Expired) => (Some(0), Some(session.changed_at)),
             State::Opened
+            | State::CardRead(_)
             | State::Authorising(_)
             | State::InDoubt(_)
             | State::Held
             | State::Disposing
             | State::Uncertain(_)
             | State::Declined(_)
-            | State::Cancelled
+            | State::Cancelled(_)
             | State::Failed(_) => (None, None),
         };
         Self {
@@ -92,6 +94,7 @@ impl<'a> SessionView<'a> {
             approved_at: hold.map(|hold| hold.since),
             deadline_at: deadline,
             disposed_at,
+            why: why(session),
             disposal: session.disposal.as_ref().map(DisposalView::of),
         }
     }
@@ -235,6 +238,38 @@ impl<'a> Compared<'a> {
             discrepancies: report.discrepancies.iter().map(discrepancy).collect(),
             error: report.error.as_deref(),
         }
+    }
+}
+
+/// Why it ended without what was wanted, or waits for a person, in words for whoever runs the depot. A cardholder is sent to the
+/// issuer instead (PSP, Session Declined).
+fn why(session: &Session) -> Option<String> {
+    match &session.state {
+        State::Uncertain(why) | State::Failed(why) => Some(why.clone()),
+        State::Declined(None) => Some("the bank or the terminal declined, without a reason".to_owned()),
+        State::Declined(Some(reason)) => {
+            Some(format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(*reason)))
+        }
+        State::Cancelled(by) => Some(cancelled_by(*by).to_owned()),
+        State::Disposed(Outcome::Expired) => Some("the terminal's own timer has ended the hold".to_owned()),
+        State::Opened
+        | State::CardRead(_)
+        | State::Authorising(_)
+        | State::InDoubt(_)
+        | State::Held
+        | State::Disposing
+        | State::Disposed(Outcome::Committed(_) | Outcome::Voided) => None,
+    }
+}
+
+const fn cancelled_by(by: CancelledBy) -> &'static str {
+    match by {
+        CancelledBy::Api => "a request to the API cancelled it",
+        CancelledBy::Terminal => "the terminal ended the card flow: nobody presented a card, or the cardholder cancelled",
+        CancelledBy::Shutdown => "the orchestrator was going down",
+        CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
+        CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
+        CancelledBy::NotAuthorised => "a card was read, but nobody said in time to authorise it",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
 use crate::protocol::Family;
-use crate::session::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
+use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
 use crate::terminal::settings::{Quirks, TerminalSettings};
 
 /// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
@@ -59,12 +59,9 @@ impl Rules {
         let taps = [("void_earlier", DuplicateTap::VoidEarlier), ("allow", DuplicateTap::Allow)];
         set(&mut p.duplicate_tap, section.word("duplicate_tap", &taps, m));
         set(&mut p.tap_to_stop, section.take("tap_to_stop", m, raw::truth));
-        let ways = [("auto", Some(Authorise::Auto)), ("ask", None)];
-        match section.word("authorise", &ways, m) {
-            Some(Some(authorise)) => p.authorise = authorise,
-            Some(None) => section.mistake("authorise", "\"ask\" is not yet supported", m),
-            None => {}
-        }
+        let ways = [("auto", Authorise::Auto), ("ask", Authorise::Ask)];
+        set(&mut p.authorise, section.word("authorise", &ways, m));
+        set(&mut p.authorise_within, section.duration("authorise_within", m));
         set(&mut p.max_hold, section.number("max_hold", (1, u32::MAX), m).map(Amount::from_minor));
         set(&mut p.retry, section.take("retry", m, raw::durations));
         set(&mut p.reconcile_every, section.duration("reconcile_every", m));
@@ -96,6 +93,11 @@ fn check(policy: &Policy, section: &Section, mistakes: &mut Vec<Mistake>) {
     if policy.plug_in_timeout > policy.max_session {
         section.mistake("plug_in_timeout", "must not be longer than max_session", mistakes);
     }
+    if policy.authorise_within > AUTHORISE_WITHIN {
+        let most = AUTHORISE_WITHIN.as_secs();
+        let message = format!("must not be longer than {most}s: the terminal drops the card after 30s");
+        section.mistake("authorise_within", message, mistakes);
+    }
 }
 
 /// The documented defaults. The action is a placeholder that [`Rules::finished`] replaces.
@@ -111,6 +113,7 @@ fn defaults() -> Policy {
         duplicate_tap: DuplicateTap::VoidEarlier,
         tap_to_stop: true,
         authorise: Authorise::Auto,
+        authorise_within: AUTHORISE_WITHIN,
         max_hold: Amount::from_minor(10_000),
         retry: [1, 5, 30, 60, 60, 60, 60, 60, 3600].map(seconds).to_vec(),
         reconcile_every: seconds(900),

@@ -132,7 +132,8 @@ fn every_rule_has_its_case() {
         ("_action = \"void\"", "_action = \"void\"\nretry = []", "policy.retry"),
         ("_action = \"void\"", "_action = \"void\"\nretry = [\"1s\", 5]", "policy.retry"),
         ("_action = \"void\"", "_action = \"void\"\nmax_hold = 0", "policy.max_hold"),
-        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"ask\"", "policy.authorise"),
+        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"later\"", "policy.authorise"),
+        ("_action = \"void\"", "_action = \"void\"\nauthorise_within = \"28s\"", "policy.authorise_within"),
         ("_action = \"void\"", "_action = \"void\"\ntap_to_stop = \"yes\"", "policy.tap_to_stop"),
         ("intensity = 5", "intensity = 0", "supervision.intensity"),
         ("intensity = 5", "backoff_min = \"61s\"", "supervision.backoff_min"),
@@ -236,7 +237,6 @@ fn what_will_come_later_says_so() {
     let cases = [
         ("tcp = \"10.1.0.11:3201\"", "tls = \"a:1\""),
         ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\""),
-        ("_action = \"void\"", "_action = \"void\"\nauthorise = \"ask\""),
         ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }"),
     ];
     for (from, to) in cases {

@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::terminal::TerminalActor;
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
+use crate::terminal::trouble::Ending;
 use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Filter;
@@ -92,23 +93,24 @@ impl FleetActor {
     }
 
     /// After how long, and whether that is quarantine.
-    fn judge(&mut self, terminal: &TerminalId, reason: &'static str) -> Option<(Duration, bool)> {
+    fn judge(&mut self, terminal: &TerminalId, reason: &Reason) -> Option<(Duration, bool)> {
         let member = self.members.get_mut(terminal)?;
         if let Some(metrics) = self.inner.metrics.terminal(terminal) {
-            metrics.link_restart(reason);
+            metrics.link_restart(reason.label());
         }
-        Some(match member.history.failed(&why(reason), self.inner.clock.now(), rand::random()) {
+        Some(match member.history.failed(reason, self.inner.clock.now(), rand::random()) {
             Verdict::Again { after } => (after, false),
             Verdict::Quarantine { after } => {
-                error!(%terminal, reason, "failed too often: quarantined, and tried slowly from now on");
+                error!(%terminal, reason = reason.label(), "failed too often: quarantined, and tried slowly from now on");
                 (after, true)
             }
         })
     }
 
-    fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, reason: &'static str) {
-        let Some((after, quarantined)) = self.judge(&terminal, reason) else { return };
-        info!(%terminal, reason, quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
+    fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, ending: Ending) {
+        let reason = Reason::Link(ending);
+        let Some((after, quarantined)) = self.judge(&terminal, &reason) else { return };
+        info!(%terminal, reason = reason.label(), quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
         let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
         if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {
             warn!(%terminal, "the terminal's actor does not listen");
@@ -128,7 +130,7 @@ impl FleetActor {
             return;
         }
         error!(%terminal, "the terminal's actor crashed; it is rebuilt from the journal");
-        let Some((after, quarantined)) = self.judge(&terminal, "panic") else { return };
+        let Some((after, quarantined)) = self.judge(&terminal, &Reason::Panic) else { return };
         ctx.run_later(after, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
     }
 
@@ -198,15 +200,6 @@ impl FleetActor {
     }
 }
 
-/// The terminal's word for the end of its link, as the history judges it.
-fn why(reason: &'static str) -> Reason {
-    match reason {
-        "panic" => Reason::Panic,
-        "identity" => Reason::Identity,
-        reason => Reason::Useless(reason),
-    }
-}
-
 impl Actor for FleetActor {
     type Context = Context<Self>;
 
@@ -225,7 +218,13 @@ impl Handler<FromTerminal> for FleetActor {
 
     fn handle(&mut self, message: FromTerminal, ctx: &mut Self::Context) {
         match message {
-            FromTerminal::LinkLost { terminal, reason } => self.link_lost(ctx, terminal, reason),
+            FromTerminal::LinkLost { terminal, ending } => self.link_lost(ctx, terminal, ending),
+            FromTerminal::LinkWanted(terminal) => {
+                if let Some(member) = self.members.get_mut(&terminal) {
+                    member.history.forgive();
+                }
+                self.open_link(&terminal, false);
+            }
             FromTerminal::Settled(terminal) => {
                 if let Some(member) = self.members.get_mut(&terminal) {
                     member.history.settled(self.inner.clock.now());

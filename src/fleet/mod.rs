@@ -31,7 +31,7 @@ use crate::money::{Amount, Currency};
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
-use crate::terminal::requests::{Drain, Instruct, Open, Reconcile};
+use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
 use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::Observer;
 use crate::terminal::{TerminalActor, TerminalSettings};
@@ -348,6 +348,12 @@ impl Fleet {
     /// Takes card flows again.
     pub async fn resume(&self, terminal: &str, by: String) -> Result<View, Refusal> {
         self.ask(&self.configured(terminal)?, Drain { on: false, by }).await
+    }
+
+    /// Closes a terminal's link and opens it again now, also out of quarantine. A card that is being authorised and a disposal that is
+    /// under way are waited for. Answers when that has begun.
+    pub async fn reconnect(&self, terminal: &str, by: String) -> Result<View, Refusal> {
+        self.ask(&self.configured(terminal)?, Reconnect { by }).await
     }
 
     /// Compares our holds with the terminal's now; answers with the journal's record of it.

@@ -16,31 +16,25 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::fleet::supervision::Supervision;
-use crate::link::Loss;
 use crate::link::backoff;
+use crate::terminal::trouble::{Ending, Trouble};
 use crate::time::Timestamp;
 
 /// Why a link, or the actor that used it, has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The link was lost.
-    Lost(Loss),
+    /// The link has ended.
+    Link(Ending),
     /// The terminal's actor ended without saying why.
     Panic,
-    /// The link was lost or given up for this reason, in the terminal's own word.
-    Useless(&'static str),
-    /// Another device answers than the one that is configured.
-    Identity,
 }
 
 impl Reason {
     /// The `reason` label of `quittance_link_restarts_total`.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Lost(loss) => loss.reason(),
-            Self::Useless(reason) => reason,
+            Self::Link(ending) => ending.label(),
             Self::Panic => "panic",
-            Self::Identity => "identity",
         }
     }
 }
@@ -85,24 +79,21 @@ impl History {
     /// The link has ended; `jitter` lies between 0 and 1.
     pub fn failed(&mut self, reason: &Reason, now: Timestamp, jitter: f64) -> Verdict {
         if self.held(now) {
-            self.failures.clear();
-            self.in_a_row = 0;
-            self.quarantined = false;
+            self.forgive();
         }
         self.settled_at = None;
 
-        // Somebody wanted another link: no failure, and no reason to let a person wait.
-        if *reason == Reason::Lost(Loss::Dropped) {
-            let after = backoff::delay(1, self.settings.backoff_min, self.settings.backoff_max, jitter);
-            return if self.quarantined { Verdict::Quarantine { after } } else { Verdict::Again { after } };
+        // A person who asks for another link knows what was wrong, and does not want to wait.
+        if *reason == Reason::Link(Ending::GivenUp(Trouble::Asked)) {
+            self.forgive();
+            return Verdict::Again { after: Duration::ZERO };
         }
-
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.failures.push_back(now);
         let period = self.settings.period;
         self.failures.retain(|failure| now.since(*failure) < period);
         let intensity = usize::try_from(self.settings.intensity.max(1)).unwrap_or(usize::MAX);
-        if *reason == Reason::Identity || self.failures.len() >= intensity {
+        if *reason == Reason::Link(Ending::GivenUp(Trouble::Identity)) || self.failures.len() >= intensity {
             self.quarantined = true;
         }
         if self.quarantined {
@@ -114,14 +105,11 @@ impl History {
         Verdict::Again { after }
     }
 
-    /// Whether it is in quarantine now.
-    pub fn quarantined(&self, now: Timestamp) -> bool {
-        self.quarantined && !self.held(now)
-    }
-
-    /// When it will leave quarantine if the link holds until then; none when it is not in quarantine or the link is down.
-    pub fn leaves_quarantine_at(&self) -> Option<Timestamp> {
-        self.settled_at.filter(|_| self.quarantined).map(|settled| settled.after(self.settings.period))
+    /// Whatever was is forgotten, also the quarantine.
+    pub fn forgive(&mut self) {
+        self.failures.clear();
+        self.in_a_row = 0;
+        self.quarantined = false;
     }
 
     /// The link has held for so long that the past is forgiven.

@@ -80,6 +80,13 @@ pub enum Fact {
         /// The request that asked for it, so that a repetition finds it again.
         idempotency: Option<Idempotency>,
     },
+    /// A card was read, and somebody must say whether to go on (`policy.authorise = "ask"`).
+    CardRead {
+        /// The card, as far as the terminal told.
+        card: Card,
+        /// Nobody has said so by then: the card flow is cancelled.
+        authorise_by: Timestamp,
+    },
     /// A card was read and Auth is about to be sent: from here on a hold may exist.
     AuthoriseIntended {
         /// The card, as far as the terminal told.
@@ -199,6 +206,7 @@ impl Fact {
             Self::Rebuilt => "rebuilt",
             Self::Reconciled { .. } => "reconciled",
             Self::Opened { .. } => "opened",
+            Self::CardRead { .. } => "card_read",
             Self::AuthoriseIntended { .. } => "authorise_intended",
             Self::AuthoriseUnanswered { .. } => "authorise_unanswered",
             Self::HoldPlaced { .. } => "hold_placed",
@@ -225,6 +233,8 @@ impl Fact {
 pub enum Origin {
     /// Somebody asked for it.
     Api,
+    /// A card was presented to a terminal that always waits for one: it begins with the card.
+    Scan,
     /// The terminal holds it and nobody here knows why.
     Orphan,
 }
@@ -309,6 +319,8 @@ pub enum CancelledBy {
     TapToStop,
     /// The journal could not remember the authorisation, so it was not sent.
     Journal,
+    /// A card was read, but nobody said in time to go on (`policy.authorise = "ask"`).
+    NotAuthorised,
 }
 
 /// What is to become of a hold.

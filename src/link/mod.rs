@@ -2,7 +2,8 @@
 //! (the terminal's actor does, after as long as the fleet says). So everything that a link knows ends with it, and a late
 //! answer can never meet a new exchange.
 //!
-//! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s. Dropping the handle closes the wire.
+//! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s, each with the link's [`Generation`]. Dropping the
+//! handle closes the wire.
 
 pub mod backoff;
 mod exchange;
@@ -86,9 +87,30 @@ pub enum Outcome {
     FlowEnded,
 }
 
-/// What a link has to say.
+/// Numbers the links of one terminal, so that what an old one still says is never taken for a new one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The link after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+/// An event, and which link it is of.
 #[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
 #[rtype(result = "()")]
+pub struct Told {
+    /// Which.
+    pub link: Generation,
+    /// What it says.
+    pub event: Event,
+}
+
+/// What a link has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The wire is open; nothing has been sent yet.
     Opened,
@@ -139,7 +161,7 @@ pub enum Loss {
 
 impl Loss {
     /// The `reason` label of `quittance_link_restarts_total`.
-    pub const fn reason(&self) -> &'static str {
+    pub const fn label(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
             Self::Closed => "closed",

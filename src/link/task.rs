@@ -18,7 +18,7 @@ use crate::time::{Clock, Timestamp};
 
 use super::exchange::{Action, Exchanges, Lane};
 use super::wire::Wire;
-use super::{Address, Event, Loss, Order, Outcome, Settings, serial, tcp};
+use super::{Address, Event, Generation, Loss, Order, Outcome, Settings, Told, serial, tcp};
 
 /// Two lanes hold one order each. As many again may be on the way while the link waits for its listener; whoever asks for
 /// more does not wait for answers, and is refused.
@@ -60,9 +60,9 @@ impl Orders {
 }
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`].
-pub fn open(settings: Settings, clock: Clock, events: Recipient<Event>) -> Orders {
+pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>) -> Orders {
     let address = settings.address.clone();
-    open_with(settings, clock, events, async move {
+    open_with(settings, generation, clock, events, async move {
         match address {
             Address::Tcp(address) => tcp::open(&address).await,
             Address::Serial { path, baud } => serial::open(&path, baud),
@@ -71,7 +71,7 @@ pub fn open(settings: Settings, clock: Clock, events: Recipient<Event>) -> Order
 }
 
 /// Opens a link over a wire of the caller's making, such as a [`Wire::Pipe`]. The address still says what kind of line it is.
-pub fn open_with<F>(settings: Settings, clock: Clock, events: Recipient<Event>, wire: F) -> Orders
+pub fn open_with<F>(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, wire: F) -> Orders
 where
     F: Future<Output = io::Result<Wire>> + 'static,
 {
@@ -85,6 +85,7 @@ where
         patience: settings.timeouts.command,
         discipline,
         clock,
+        generation,
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
@@ -111,7 +112,8 @@ struct Task {
     patience: Duration,
     discipline: Discipline,
     clock: Clock,
-    events: Recipient<Event>,
+    generation: Generation,
+    events: Recipient<Told>,
     asked: mpsc::Receiver<Order>,
     exchanges: Exchanges,
     codec: HostCodec,
@@ -298,7 +300,8 @@ impl Task {
 
     /// Tells the listener, as fast as it can listen. One that is gone has let go of the link.
     async fn tell(&self, event: Event) -> Stop {
-        self.events.send(event).await.map_err(|_| Loss::Dropped)
+        let told = Told { link: self.generation, event };
+        self.events.send(told).await.map_err(|_| Loss::Dropped)
     }
 }
 

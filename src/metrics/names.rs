@@ -53,7 +53,7 @@ pub const COMMANDS: [&str; 14] = [
 
 /// Why a link is opened again: the `reason` label. All reasons of a lost link, those for which a terminal gives up a link that
 /// works, and two of the fleet's own.
-pub const RESTART_REASONS: [&str; 13] = [
+pub const RESTART_REASONS: [&str; 14] = [
     "refused",
     "closed",
     "io",
@@ -67,6 +67,7 @@ pub const RESTART_REASONS: [&str; 13] = [
     "reconciliation",
     "panic",
     "identity",
+    "asked",
 ];
 
 /// What was wrong with bytes that came: the `kind` label of frame errors.

@@ -26,7 +26,7 @@ const TABLE: [(&str, &str, &[&str], usize); 28] = [
     ("quittance_ledger_imbalance", "gauge", &[], 1),
     ("quittance_link_up", "gauge", &[], 1),
     ("quittance_terminal_state", "gauge", &["state"], 7),
-    ("quittance_link_restarts_total", "counter", &["reason"], 13),
+    ("quittance_link_restarts_total", "counter", &["reason"], 14),
     ("quittance_terminal_quarantined", "gauge", &[], 1),
     ("quittance_exchange_duration_seconds", "histogram", &["command"], 14),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 14),

@@ -110,10 +110,11 @@ pub fn next_attempt_at(ladder: &[Duration], attempts: u32, ended_at: Timestamp) 
     ended_at.after(wait)
 }
 
-/// By when a session should be disposed of; past it, it is overdue. None while there is nothing to wait for, and for what
-/// waits for a person.
+/// By when a session should be disposed of; past it, it is overdue. Before there is a hold, by when somebody must say to go on.
+/// None while there is nothing to wait for, and for what waits for a person.
 pub fn deadline(session: &Session) -> Option<Timestamp> {
     match (&session.state, &session.hold, &session.disposal) {
+        (State::CardRead(authorise_by), _, _) => Some(*authorise_by),
         (State::InDoubt(dead_man), _, _) => dead_man.at.map(|at| at.after(DEAD_MAN_MARGIN)),
         (State::Held, Some(hold), _) if session.charging() => Some(hold.end_by),
         (State::Held, Some(hold), _) => Some(hold.plug_in_by),

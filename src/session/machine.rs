@@ -17,7 +17,7 @@ use crate::protocol::{Family, Request};
 use crate::time::Timestamp;
 
 use super::disposal::{self, Meaning};
-use super::policy::Policy;
+use super::policy::{Authorise, Policy};
 use super::refusal::Refusal;
 use super::state::{Failure, Illegal, Session, State};
 use super::verdict::Verdict;
@@ -199,7 +199,7 @@ impl Machine {
             Input::Turn => self.turn(now),
             Input::Attempted(outcome) => self.attempted(outcome, now),
             Input::Listed(verdict) => self.listed(verdict, now),
-            Input::Command(command) => return self.command(command),
+            Input::Command(command) => return self.command(command, now),
             Input::Tick => self.tick(now),
         };
         Ok(step)
@@ -226,6 +226,9 @@ impl Machine {
             // Without a durable intent there is no Auth, and the driver should not stand there until the terminal gives up.
             Input::CardRead(_) => Some((vec![Effect::CancelFlow], Some(Input::StopFlow(CancelledBy::Journal)))),
             Input::StopFlow(_) | Input::TapToStop => Some((vec![Effect::CancelFlow], Some(input.clone()))),
+            Input::Tick if matches!(self.session.state, State::CardRead(_)) => {
+                Some((vec![Effect::CancelFlow], Some(Input::StopFlow(CancelledBy::NotAuthorised))))
+            }
             // Others wait for the lane; the timer asks for it again.
             Input::Turn => Some((vec![Effect::ReleaseTurn], None)),
             Input::Tick | Input::Command(_) => Some((Vec::new(), None)),
@@ -238,7 +241,7 @@ impl Machine {
         match (&self.session.state, &self.session.hold) {
             // Alert means that nobody but a person ends it: nothing is to be done at that time.
             (State::Held, Some(hold)) if self.session.charging() && hold.at_end == AtEnd::Alert => None,
-            (State::Held, Some(_)) => disposal::deadline(&self.session),
+            (State::CardRead(_), _) | (State::Held, Some(_)) => disposal::deadline(&self.session),
             (State::InDoubt(_), _) if !self.rules.family.lists_sessions() => disposal::deadline(&self.session),
             (State::Disposing | State::Uncertain(_), _) if self.ready && self.errand == Errand::Idle => self.attempt_due_at(),
             _ => None,
@@ -247,11 +250,16 @@ impl Machine {
 
     /// An orphan has its hold already: no card flow is its own.
     fn waits_for_card(&self) -> bool {
-        self.session.state == State::Opened && self.session.origin == Origin::Api
+        self.session.state == State::Opened && self.session.origin != Origin::Orphan
     }
 
     fn begin(&self) -> Step {
-        if self.waits_for_card() { Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow) } else { Step::none() }
+        // One that begins with a card has its flow already.
+        if self.waits_for_card() && self.session.origin == Origin::Api {
+            Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow)
+        } else {
+            Step::none()
+        }
     }
 
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
@@ -260,6 +268,9 @@ impl Machine {
             (State::Opened, _) => {
                 Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }])
             }
+            (State::CardRead(_), _) => Step::append([Fact::Failed {
+                why: "the orchestrator stopped before anybody said to authorise the card".to_owned(),
+            }]),
             (State::Authorising(_), _) => Step::append([Fact::AuthoriseUnanswered { cause: Cause::Crash }]),
             (State::Disposing | State::Uncertain(_), Some(disposal)) if disposal.under_way => {
                 Step::append([Fact::AttemptUnanswered { attempt: disposal.attempts, cause: Cause::Crash }])
@@ -269,10 +280,19 @@ impl Machine {
     }
 
     fn flow_ended(&self, outcome: link::Outcome) -> Step {
+        let failed = |why: String| Fact::Failed { why };
+        if let State::CardRead(_) = self.session.state {
+            let fact = match outcome {
+                link::Outcome::Unsent | link::Outcome::Unanswered(_) => {
+                    failed("the link was lost before anybody said to authorise the card".to_owned())
+                }
+                link::Outcome::Answered(_) | link::Outcome::FlowEnded => Fact::Cancelled { by: CancelledBy::Terminal },
+            };
+            return Step::append([fact]).busy_with(Errand::Idle);
+        }
         if !self.waits_for_card() {
             return Step::none();
         }
-        let failed = |why: String| Fact::Failed { why };
         let fact = match outcome {
             link::Outcome::Answered(Response::Cancelled) | link::Outcome::FlowEnded => {
                 Fact::Cancelled { by: CancelledBy::Terminal }
@@ -296,14 +316,24 @@ impl Machine {
             // It ended while the card was on its way.
             return Step::none().then(Effect::CancelFlow);
         }
+        match self.rules.policy.authorise {
+            Authorise::Auto => self.authorise(Some(card), now),
+            Authorise::Ask => {
+                let authorise_by = now.after(self.rules.policy.authorise_within);
+                Step::append([Fact::CardRead { card, authorise_by }]).busy_with(Errand::CardFlow)
+            }
+        }
+    }
+
+    pub(super) fn authorise(&self, card: Option<Card>, now: Timestamp) -> Step {
         let starts_at_the_latest = now.after(self.rules.authorise_timeout);
         let dead_man = self.dead_man(starts_at_the_latest);
-        let intended = Fact::AuthoriseIntended { card: Some(card), dead_man };
+        let intended = Fact::AuthoriseIntended { card, dead_man };
         Step::append([intended]).then(Effect::Authorise).busy_with(Errand::CardFlow)
     }
 
     pub(super) fn cancel(&self, by: CancelledBy) -> Step {
-        if self.session.state != State::Opened {
+        if !self.session.before_hold() {
             return Step::none();
         }
         Step::append([Fact::Cancelled { by }]).then(Effect::CancelFlow).busy_with(Errand::Idle)
@@ -325,7 +355,7 @@ impl Machine {
             link::Outcome::Answered(Response::Result(Answer::NotOk(reason))) => {
                 Fact::Failed { why: format!("the terminal refused to authorise: {}", explain(reason.map(|reason| reason.0))) }
             }
-            link::Outcome::Unsent => Fact::Failed { why: "the link was gone before Auth could be sent".to_owned() },
+            link::Outcome::Unsent => Fact::Failed { why: "the link or the card was gone before Auth could be sent".to_owned() },
             link::Outcome::Answered(_) | link::Outcome::FlowEnded => Fact::AuthoriseUnanswered { cause: Cause::Resynchronised },
             link::Outcome::Unanswered(cause) => Fact::AuthoriseUnanswered { cause },
         };
@@ -507,6 +537,7 @@ impl Machine {
 
     fn tick(&self, now: Timestamp) -> Step {
         match (&self.session.state, &self.session.hold) {
+            (State::CardRead(authorise_by), _) if now >= *authorise_by => self.cancel(CancelledBy::NotAuthorised),
             (State::Held, Some(hold)) if self.session.charging() && now >= hold.end_by => match hold.at_end {
                 AtEnd::CommitLastKnown => self.decide(self.last_known(), DecidedBy::MaxSession),
                 AtEnd::Void => self.decide(Decision::Void, DecidedBy::MaxSession),

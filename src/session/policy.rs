@@ -5,6 +5,11 @@ use std::time::Duration;
 use crate::journal::record::{AtEnd, DeadManAction};
 use crate::money::Amount;
 
+/// A terminal drops a card 30 s after it has said Card Read, unless Auth or Cancel comes (PSP, Timeouts). Between its clock and
+/// ours lie Card Read on its way here and Auth on its way back, both perhaps through a serial adapter, the journal's append of
+/// either, and a crystal that is a little fast. Three seconds are far more than all of it, and whoever decides loses little.
+pub const AUTHORISE_WITHIN: Duration = Duration::from_secs(27);
+
 /// The rules that a session lives by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -26,6 +31,8 @@ pub struct Policy {
     pub tap_to_stop: bool,
     /// When to go on after a card is read.
     pub authorise: Authorise,
+    /// With [`Authorise::Ask`], how long somebody has to say so; at most [`AUTHORISE_WITHIN`].
+    pub authorise_within: Duration,
     /// Refuse to ask for more.
     pub max_hold: Amount,
     /// How long to wait before each next attempt at a disposal. Never empty; the last step repeats.
@@ -57,4 +64,6 @@ pub enum DuplicateTap {
 pub enum Authorise {
     /// At once.
     Auto,
+    /// When somebody says so.
+    Ask,
 }

@@ -73,6 +73,14 @@ pub enum Refusal {
         /// What it is.
         state: &'static str,
     },
+    /// There is no card to go on with.
+    #[error("session {session} has no card that waits to be authorised: it is {state}")]
+    NoCard {
+        /// Which.
+        session: SessionId,
+        /// What it is.
+        state: &'static str,
+    },
     /// There is, or may be, a hold.
     #[error("session {session} has or may have a hold (it is {state}): commit or void it")]
     HasHold {
@@ -100,6 +108,7 @@ impl Refusal {
             Self::AlreadyDecided { .. } => "already_decided",
             Self::NotSupported(_) => "not_supported",
             Self::NoHold { .. } => "no_hold",
+            Self::NoCard { .. } => "no_card",
             Self::HasHold { .. } => "has_hold",
         }
     }

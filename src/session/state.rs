@@ -2,18 +2,18 @@
 //! at recovery alike, and it refuses what cannot follow.
 //!
 //! ```text
-//!  Opened ─► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
-//!    │          │   │         │       │  ▲                    ▲
-//!    │          │   ▼         │       ▼  │ (a late decision)  │
-//!    │          │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer, or Resolved by a person)
-//!    ▼          ▼   │ (no hold)
+//!  Opened ──► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
+//!    │  │      ▲  │   │         │       │  ▲                    ▲
+//!    │  ▼      │  │   ▼         │       ▼  │ (a late decision)  │
+//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer, or Resolved by a person)
+//!    ▼  ▼         ▼   │ (no hold)
 //!  Ended(Declined | Cancelled | Failed): no hold was ever placed
 //! ```
 
 use crate::card::Card;
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
 use crate::journal::record::{
-    AtEnd, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Entry, Fact, Idempotency, Learned, Origin, Outcome,
+    AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Entry, Fact, Idempotency, Learned, Origin, Outcome,
 };
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
@@ -62,6 +62,8 @@ pub struct Session {
 pub enum State {
     /// Waiting for a card.
     Opened,
+    /// A card was read, and somebody must say by then whether to go on.
+    CardRead(Timestamp),
     /// Auth is being sent: a hold may come to exist.
     Authorising(DeadMan),
     /// The answer to Auth is lost: a hold may exist.
@@ -76,8 +78,8 @@ pub enum State {
     Disposed(Outcome),
     /// The bank refused.
     Declined(Option<u8>),
-    /// The card flow ended without a hold.
-    Cancelled,
+    /// The card flow ended without a hold; says by whom.
+    Cancelled(CancelledBy),
     /// No hold was ever placed; says why.
     Failed(String),
 }
@@ -168,6 +170,7 @@ impl State {
     fn name(&self, disposal: Option<&Disposal>) -> &'static str {
         match self {
             Self::Opened => "waiting_card",
+            Self::CardRead(_) => "card_read",
             Self::Authorising(_) => "authorising",
             Self::InDoubt(_) => "in_doubt",
             Self::Held => "approved",
@@ -180,7 +183,7 @@ impl State {
             Self::Disposed(Outcome::Voided) => "voided",
             Self::Disposed(Outcome::Expired) => "expired",
             Self::Declined(_) => "declined",
-            Self::Cancelled => "cancelled",
+            Self::Cancelled(_) => "cancelled",
             Self::Failed(_) => "failed",
         }
     }
@@ -196,13 +199,23 @@ impl Session {
     pub fn undisposed(&self) -> bool {
         match self.state {
             State::Authorising(_) | State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_) => true,
-            State::Opened | State::Disposed(_) | State::Declined(_) | State::Cancelled | State::Failed(_) => false,
+            State::Opened
+            | State::CardRead(_)
+            | State::Disposed(_)
+            | State::Declined(_)
+            | State::Cancelled(_)
+            | State::Failed(_) => false,
         }
+    }
+
+    /// It has a card flow, or is about to have one, and no hold can have come of it yet.
+    pub fn before_hold(&self) -> bool {
+        matches!(self.state, State::Opened | State::CardRead(_))
     }
 
     /// Nothing can happen to it any more.
     pub fn ended(&self) -> bool {
-        !self.undisposed() && self.state != State::Opened
+        !self.undisposed() && !self.before_hold()
     }
 
     /// Energy has been reported.
@@ -261,7 +274,13 @@ impl Session {
         let kind = fact.kind();
         let illegal = Illegal::Order { fact: kind, state: self.state_name() };
         match (&self.state, fact) {
-            (State::Opened, Fact::AuthoriseIntended { card, dead_man }) if self.origin == Origin::Api => {
+            (State::Opened, Fact::CardRead { card, authorise_by }) if self.origin != Origin::Orphan => {
+                self.card = Some(card.clone());
+                self.state = State::CardRead(*authorise_by);
+            }
+            (State::Opened | State::CardRead(_), Fact::AuthoriseIntended { card, dead_man })
+                if self.origin != Origin::Orphan =>
+            {
                 self.card = card.clone();
                 self.state = State::Authorising(*dead_man);
             }
@@ -270,11 +289,13 @@ impl Session {
                 self.hold(fact, at)
             }
             (State::Authorising(_) | State::InDoubt(_), Fact::HoldPlaced { .. }) => self.hold(fact, at),
-            (State::Opened | State::Authorising(_), Fact::Declined { reason }) if self.origin == Origin::Api => {
+            (State::Opened | State::Authorising(_), Fact::Declined { reason }) if self.origin != Origin::Orphan => {
                 self.state = State::Declined(*reason)
             }
-            (State::Opened | State::Authorising(_), Fact::Cancelled { .. }) => self.state = State::Cancelled,
-            (State::Opened | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
+            (State::Opened | State::CardRead(_) | State::Authorising(_), Fact::Cancelled { by }) => {
+                self.state = State::Cancelled(*by)
+            }
+            (State::Opened | State::CardRead(_) | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
                 self.state = State::Failed(why.clone())
             }
             (State::Held, Fact::EnergyReported { amount }) => {
@@ -314,6 +335,7 @@ impl Session {
             }
             (
                 State::Opened
+                | State::CardRead(_)
                 | State::Authorising(_)
                 | State::InDoubt(_)
                 | State::Held
@@ -321,7 +343,7 @@ impl Session {
                 | State::Uncertain(_)
                 | State::Disposed(_)
                 | State::Declined(_)
-                | State::Cancelled
+                | State::Cancelled(_)
                 | State::Failed(_),
                 _,
             ) => return Err(illegal),

@@ -1,5 +1,6 @@
 //! What the tests of a session share: a policy, facts as they stand in a journal, and a [`Life`] that is led step by step.
 
+mod ask;
 mod crash;
 mod disposal;
 mod ledger;
@@ -49,6 +50,7 @@ fn policy() -> Policy {
         duplicate_tap: DuplicateTap::VoidEarlier,
         tap_to_stop: true,
         authorise: Authorise::Auto,
+        authorise_within: Duration::from_secs(27),
         max_hold: minor(10_000),
         retry: [1, 5, 30, 60, 60, 60, 60, 60, 3600].map(Duration::from_secs).to_vec(),
         reconcile_every: Duration::from_secs(15 * 60),
@@ -61,6 +63,13 @@ fn rules(family: Family) -> Rules {
         Family::P6x => Duration::from_secs(30),
     };
     Rules { policy: policy(), family, authorise_timeout }
+}
+
+/// Somebody must say to go on after a card is read.
+fn asking(family: Family) -> Rules {
+    let mut rules = rules(family);
+    rules.policy.authorise = Authorise::Ask;
+    rules
 }
 
 fn id() -> SessionId {
@@ -108,6 +117,10 @@ fn dead_man(seconds: i64, action: DeadManAction) -> DeadMan {
 
 fn intended() -> Fact {
     Fact::AuthoriseIntended { card: Some(card()), dead_man: dead_man(24 * HOUR, DeadManAction::Void) }
+}
+
+fn card_read() -> Fact {
+    Fact::CardRead { card: card(), authorise_by: at(27) }
 }
 
 fn hold(amount: Option<u32>, learned: Learned) -> Fact {
@@ -200,6 +213,14 @@ impl Life {
     /// One whose Auth is under way.
     fn authorising(family: Family) -> Self {
         Self::new(family).and_card()
+    }
+
+    /// One whose card was read, on a terminal where somebody must say to go on.
+    fn asked(family: Family) -> Self {
+        let mut life = Self::under(asking(family));
+        assert_eq!(life.does(Input::CardRead(card())), []);
+        assert_eq!(life.state(), "card_read");
+        life
     }
 
     fn and_card(mut self) -> Self {

@@ -4,14 +4,18 @@
 use crate::journal::Fact;
 use crate::journal::record::{CancelledBy, DecidedBy, Decision, Outcome};
 use crate::money::Amount;
+use crate::time::Timestamp;
 
 use super::machine::{Machine, Step};
+use super::policy::Authorise;
 use super::refusal::Refusal;
 use super::state::State;
 
 /// What somebody wants of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Go on with the card that was read (`policy.authorise = "ask"`).
+    Authorise,
     /// So much energy was delivered, as a running total.
     Energy(Amount),
     /// Take this much. Nothing is a void.
@@ -32,15 +36,16 @@ pub enum Command {
 }
 
 impl Machine {
-    pub(super) fn command(&self, command: Command) -> Result<Step, Refusal> {
+    pub(super) fn command(&self, command: Command, now: Timestamp) -> Result<Step, Refusal> {
         match command {
+            Command::Authorise => self.say_authorise(now),
             Command::Energy(amount) => self.energy(amount),
             Command::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
             Command::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
             Command::Void => self.ask_decision(Decision::Void),
             Command::Cancel => match self.session.state {
-                State::Opened => Ok(self.cancel(CancelledBy::Api)),
-                State::Cancelled | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
+                State::Opened | State::CardRead(_) => Ok(self.cancel(CancelledBy::Api)),
+                State::Cancelled(_) | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
                 State::Authorising(_)
                 | State::InDoubt(_)
                 | State::Held
@@ -49,6 +54,25 @@ impl Machine {
                 | State::Disposed(_) => Err(Refusal::HasHold { session: self.session.id, state: self.session.state_name() }),
             },
             Command::Resolve { outcome, note, by } => self.resolve(outcome, note, by),
+        }
+    }
+
+    /// Said twice, or where nobody has to say it, it changes nothing.
+    fn say_authorise(&self, now: Timestamp) -> Result<Step, Refusal> {
+        let (session, state) = (self.session.id, self.session.state_name());
+        match self.session.state {
+            State::CardRead(authorise_by) if now < authorise_by => Ok(self.authorise(self.session.card.clone(), now)),
+            State::Opened if self.rules().policy.authorise == Authorise::Auto => Ok(Step::none()),
+            State::Opened | State::CardRead(_) | State::Cancelled(_) | State::Failed(_) => {
+                Err(Refusal::NoCard { session, state })
+            }
+            State::Authorising(_)
+            | State::InDoubt(_)
+            | State::Held
+            | State::Disposing
+            | State::Uncertain(_)
+            | State::Disposed(_)
+            | State::Declined(_) => Ok(Step::none()),
         }
     }
 

@@ -17,8 +17,10 @@ use crate::session::verdict::Verdict;
 use crate::session::{Input, Refusal, Session, State};
 use crate::time::Timestamp;
 
-use super::actor::{Child, TerminalActor};
+use super::actor::TerminalActor;
+use super::children::Child;
 use super::requests::opened;
+use super::trouble::Trouble;
 use super::turn::Holder;
 use super::world::FromTerminal;
 
@@ -126,7 +128,7 @@ impl TerminalActor {
 
     fn page_or_reopen(&mut self, offset: u8) {
         if !self.ask_page(offset) {
-            self.reopen("closed", "the link is gone".to_owned());
+            self.link_is_gone();
         }
     }
 
@@ -153,7 +155,7 @@ impl TerminalActor {
         self.report(ctx, Plan::default(), Some(why.clone()));
         if !was_ready {
             // Without a list nothing is known of what is in doubt: set up again, and ask again.
-            self.reopen("reconciliation", why);
+            self.give_up(Trouble::Reconciliation, why);
         }
     }
 

@@ -8,7 +8,8 @@ use crate::protocol::{Family, Request};
 use crate::session::policy::DuplicateTap;
 use crate::session::{Input, State};
 
-use super::actor::{Child, TerminalActor};
+use super::actor::TerminalActor;
+use super::children::Child;
 use super::turn::Flow;
 
 impl TerminalActor {
@@ -28,6 +29,15 @@ impl TerminalActor {
         if self.machine.is_up() {
             // PSP, States: ENABLED is entered automatically at the end of a card flow.
             self.machine.moved(TerminalState::Enabled);
+        }
+    }
+
+    /// A terminal drops a card that nobody decides about without a word (PSP, Timeouts); its status tells.
+    pub(super) fn look_after_card(&mut self, outcome: &Outcome) {
+        let Outcome::Answered(Response::Status(status)) = outcome else { return };
+        if let (Flow::CardRead(session), TerminalState::Enabled) = (self.turns.flow, status.state) {
+            self.flow_over();
+            self.deliver(session, Input::FlowEnded(Outcome::FlowEnded));
         }
     }
 

@@ -20,6 +20,7 @@ use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::protocol::{Family, Request};
 use crate::time::Timestamp;
 
+use super::trouble::Trouble;
 use super::view::Identity;
 
 /// How far the set-up has come.
@@ -59,19 +60,8 @@ pub enum Action {
     Ask(Request),
     /// The terminal is set up.
     SetUp,
-    /// The link is of no use: close it and open it anew.
-    Reopen(Trouble),
-    /// It is not the terminal that it should be.
-    WrongTerminal(String),
-}
-
-/// Why a link that works is of no use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The `reason` label of `quittance_link_restarts_total`.
-    pub reason: &'static str,
-    /// In words for a person.
-    pub why: String,
+    /// The link is of no use, or leads to another terminal: close it and open it anew. Says why, for a person.
+    GiveUp(Trouble, String),
 }
 
 /// What the machine must know of its terminal.
@@ -200,7 +190,7 @@ impl Machine {
                 self.asking_status = false;
                 match response {
                     Response::Status(status) => self.status(*status),
-                    other => Some(reopen("out_of_step", format!("Get Status was answered with {}", other.name()))),
+                    other => Some(Action::GiveUp(Trouble::OutOfStep, format!("Get Status was answered with {}", other.name()))),
                 }
             }
         }
@@ -238,17 +228,18 @@ impl Machine {
                     software: ids.software.clone(),
                 });
                 match &self.plan.serial_number {
-                    Some(expected) if *expected != ids.serial_number => Action::WrongTerminal(format!(
-                        "expected serial number {expected:?}, but {:?} answers",
-                        ids.serial_number
-                    )),
+                    Some(expected) if *expected != ids.serial_number => Action::GiveUp(
+                        Trouble::Identity,
+                        format!("expected serial number {expected:?}, but {:?} answers", ids.serial_number),
+                    ),
                     Some(_) | None => self.go(Stage::Protocol, now),
                 }
             }
             (Stage::Identify, Response::Result(Verdict::NotOk(_))) => match &self.plan.serial_number {
-                Some(expected) => {
-                    Action::WrongTerminal(format!("expected serial number {expected:?}, but it does not tell its own"))
-                }
+                Some(expected) => Action::GiveUp(
+                    Trouble::Identity,
+                    format!("expected serial number {expected:?}, but it does not tell its own"),
+                ),
                 None => self.go(Stage::Protocol, now),
             },
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
@@ -266,8 +257,8 @@ impl Machine {
                 self.phase = Phase::Up;
                 Action::SetUp
             }
-            (Stage::Setup, Response::Result(Verdict::NotOk(_))) => reopen(
-                "refused_set_up",
+            (Stage::Setup, Response::Result(Verdict::NotOk(_))) => Action::GiveUp(
+                Trouble::RefusedSetUp,
                 "the terminal did not accept its own timer (Setup); without it no card is taken".to_owned(),
             ),
             (
@@ -279,7 +270,7 @@ impl Machine {
                 | Stage::Enable
                 | Stage::Confirm,
                 other,
-            ) => reopen("refused_set_up", format!("the set-up failed at {stage:?}: {}", other.name())),
+            ) => Action::GiveUp(Trouble::RefusedSetUp, format!("the set-up failed at {stage:?}: {}", other.name())),
         }
     }
 
@@ -289,15 +280,12 @@ impl Machine {
             TerminalState::Enabled | TerminalState::WaitCard | TerminalState::WaitAuth => None,
             // PSP, Setup flow: the terminal forgets its set-up when powered off, and Commit and Void are refused until it is set
             // up again.
-            TerminalState::Offline | TerminalState::Online | TerminalState::Disabled => {
-                Some(reopen("terminal_restarted", format!("the terminal is {}: it must be set up again", self.state_name())))
-            }
+            TerminalState::Offline | TerminalState::Online | TerminalState::Disabled => Some(Action::GiveUp(
+                Trouble::Restarted,
+                format!("the terminal is {}: it must be set up again", self.state_name()),
+            )),
         }
     }
-}
-
-fn reopen(reason: &'static str, why: String) -> Action {
-    Action::Reopen(Trouble { reason, why })
 }
 
 /// The terminal's timer as the policy wants it, in the words of PSP.

@@ -2,18 +2,21 @@
 //!
 //! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
 //! * [`turn`]: whose exchange goes next. Pure.
-//! * [`actor`]: owns the link and the session children. `flow`: its card flow. [`requests`]: what people ask of it. `comparison`: how it
-//!   is reconciled. [`world`]: what it needs of others, and says to them.
+//! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
+//!   [`requests`]: what people ask of it. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
 
 pub mod actor;
+mod children;
 mod comparison;
 mod flow;
+mod link;
 pub mod machine;
 pub mod requests;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+pub mod trouble;
 pub mod turn;
 pub mod view;
 pub mod world;

@@ -12,8 +12,10 @@ use crate::session::actor::Deliver;
 use crate::session::{Command, Input, Refusal, Session, State};
 
 use super::actor::TerminalActor;
+use super::trouble::Trouble;
 use super::turn::Flow;
 use super::view::View;
+use super::world::FromTerminal;
 
 /// Opens a card flow; answered when the session is durable.
 #[derive(Message, Clone, Debug)]
@@ -55,6 +57,14 @@ pub struct Drain {
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Result<Record, Refusal>")]
 pub struct Reconcile;
+
+/// Closes the link and opens it again now, also out of quarantine; answered when that has begun.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<View, Refusal>")]
+pub struct Reconnect {
+    /// Whose token it was.
+    pub by: String,
+}
 
 /// The program is going down: card flows end, decided disposals are still delivered, and then the actor ends.
 #[derive(Message, Clone, Copy, Debug)]
@@ -98,7 +108,7 @@ impl TerminalActor {
         let taken: Vec<Connector> = sessions.filter_map(|session| session.connector).collect();
         let open_sessions = taken.len();
         let full = || Refusal::TerminalFull { terminal: self.id().clone(), open: open_sessions, connectors };
-        if self.turns.flow != Flow::None || self.children.values().any(|child| child.session.state == State::Opened) {
+        if self.turns.flow != Flow::None || self.children.values().any(|child| child.session.before_hold()) {
             return Err(Refusal::TerminalBusy(self.id().clone()));
         }
         let free = |connector: &Connector| !taken.contains(connector);
@@ -108,7 +118,7 @@ impl TerminalActor {
         };
         let connector = connector.ok_or_else(full)?;
         if !self.machine.is_up() {
-            return Err(self.not_ready(format!("its link is {}", self.link_state.as_str())));
+            return Err(self.not_ready(format!("its link is {}", self.link.state.as_str())));
         }
         if !self.reconciled {
             return Err(self.not_ready("its holds are being compared with ours"));
@@ -223,7 +233,7 @@ impl Handler<Reconcile> for TerminalActor {
 
     fn handle(&mut self, _: Reconcile, ctx: &mut Self::Context) -> Self::Result {
         if !self.machine.is_up() {
-            let refusal = self.not_ready(format!("its link is {}", self.link_state.as_str()));
+            let refusal = self.not_ready(format!("its link is {}", self.link.state.as_str()));
             return Box::pin(std::future::ready(Err(refusal)));
         }
         let (reply, answer) = oneshot::channel();
@@ -234,12 +244,30 @@ impl Handler<Reconcile> for TerminalActor {
     }
 }
 
+impl Handler<Reconnect> for TerminalActor {
+    type Result = Result<View, Refusal>;
+
+    fn handle(&mut self, reconnect: Reconnect, ctx: &mut Self::Context) -> Self::Result {
+        info!(terminal = %self.id(), by = reconnect.by, "asked to reconnect");
+        if self.link.is_open() {
+            self.give_up_later = Some((Trouble::Asked, "somebody asked for another link"));
+            self.go_on(ctx);
+        } else if self.link.is_gone() {
+            let wanted = FromTerminal::LinkWanted(self.id().clone());
+            self.tell_fleet(ctx, wanted);
+        } else {
+            self.link.wanted_again();
+        }
+        Ok(self.view())
+    }
+}
+
 impl Handler<GoDown> for TerminalActor {
     type Result = ();
 
     fn handle(&mut self, _: GoDown, ctx: &mut Self::Context) {
         self.going_down = true;
-        for child in self.children.values().filter(|child| child.session.state == State::Opened) {
+        for child in self.children.values().filter(|child| child.session.before_hold()) {
             self.deliver(child.session.id, Input::StopFlow(CancelledBy::Shutdown));
         }
         if self.nothing_to_deliver() {

@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::session::actor::Observer as SessionObserver;
 use crate::time::{Clock, Timestamp};
 
+use super::trouble::Ending;
 use super::view::View;
 
 /// What a terminal needs of the world.
@@ -54,9 +55,11 @@ pub enum FromTerminal {
     LinkLost {
         /// Whose.
         terminal: TerminalId,
-        /// The `reason` label of `quittance_link_restarts_total`.
-        reason: &'static str,
+        /// Why.
+        ending: Ending,
     },
+    /// Somebody wants the link that is gone opened now.
+    LinkWanted(TerminalId),
     /// The terminal is set up and reconciled.
     Settled(TerminalId),
     /// The actor is gone; without a reason it has crashed.

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod ask;
 mod check;
 mod crowd;
 mod doubt;
@@ -15,4 +16,5 @@ mod outages;
 mod process;
 mod restart;
 mod rig;
+mod terminal;
 mod tidy;

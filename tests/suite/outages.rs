@@ -1,6 +1,6 @@
 //! Terminals that restart, go away, come back as others, or speak nonsense, while money is held on them.
 
-use quittance::sim::HoldState;
+use quittance::sim::{Command as Heard, HoldState};
 use serde_json::json;
 
 use super::rig::Rig;
@@ -57,6 +57,7 @@ fn a_commit_waits_for_a_terminal_that_is_unplugged() {
     rig.finish();
 }
 
+/// One wrong serial number is enough (the rig's `intensity` is 1000), and nothing about money is sent to its bearer.
 #[test]
 fn another_terminal_in_its_place_is_quarantined() {
     let rig = Rig::pair().with_serial_numbers().supervision("quarantine_retry", "\"300ms\"").start();
@@ -70,7 +71,9 @@ fn another_terminal_in_its_place_is_quarantined() {
         assert_eq!(status, 202, "{body}");
         let (_, view) = rig.api.get(&format!("/v1/terminals/{terminal}"));
         assert_eq!((&view["link"], &view["undisposed"]), (&json!("quarantined"), &json!(1)), "{view}");
-        assert!(view["last_error"].as_str().unwrap().contains("SOMEBODY-ELSE"), "{view}");
+        let error = view["last_error"].as_str().unwrap();
+        assert!(error.contains("SOMEBODY-ELSE") && error.contains(serial_number), "{view}");
+        assert_eq!(rig.terminal(terminal).count(Heard::Commit), 0, "money was spoken of to a strange terminal");
         let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": terminal, "amount": 100 }));
         assert_ne!(status, 201, "{body}");
         assert!(matches!(rig.hold(&session).state, HoldState::Held), "money was moved on a strange terminal");

@@ -1,9 +1,10 @@
 //! Who may do what: every path with every role, and what a refused one learns.
 
 use super::*;
+use crate::journal::record::CancelledBy;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 20] = [
+const PATHS: [(&str, &str, &str, Option<Role>); 21] = [
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
@@ -23,6 +24,7 @@ const PATHS: [(&str, &str, &str, Option<Role>); 20] = [
     ("POST", "/v1/terminals/bay-01/drain", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
+    ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
 ];
 
@@ -37,7 +39,7 @@ async fn every_path_with_every_role() {
     ];
     for (method, path, body, least) in PATHS {
         for (token, role) in callers {
-            let depot = Scripted::new(Session { state: State::Cancelled, ..opened() });
+            let depot = Scripted::new(Session { state: State::Cancelled(CancelledBy::Api), ..opened() });
             let header = token.map(|token| format!("Bearer {token}"));
             let headers: Vec<_> = header.iter().map(|header| ("Authorization", header.as_str())).collect();
             let body = (!body.is_empty()).then_some(body);

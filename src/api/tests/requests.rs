@@ -151,6 +151,9 @@ async fn commands() {
         ("/void", "{}", Ok("Void")),
         ("/void", r#"{"amount":1}"#, Err((400, "malformed"))),
         ("/cancel", "", Ok("Cancel")),
+        ("/authorise", "", Ok("Authorise")),
+        ("/authorise", "{}", Ok("Authorise")),
+        ("/authorise", r#"{"amount":1}"#, Err((400, "malformed"))),
         (
             "/resolve",
             r#"{"outcome":"committed","amount":3140,"note":"seen"}"#,
@@ -178,9 +181,7 @@ async fn commands() {
             }
         }
     }
-    for action in ["/authorise", "/update"] {
-        assert_eq!(post(&depot, &path(action), "").await.problem(), (409, "not_supported".to_owned()));
-    }
+    assert_eq!(post(&depot, &path("/update"), "").await.problem(), (409, "not_supported".to_owned()));
 }
 
 /// Every refusal of the fleet, and the whole body of one.
@@ -203,6 +204,7 @@ async fn problems_of_the_fleet() {
         (Refusal::NotSupported("no".to_owned()), 409, "not_supported"),
         (Refusal::NoHold { session, state: "declined" }, 409, "no_hold"),
         (Refusal::HasHold { session, state: "approved" }, 409, "has_hold"),
+        (Refusal::NoCard { session, state: "waiting_card" }, 409, "no_card"),
     ];
     let depot = Scripted::new(opened());
     for (refusal, status, code) in table {
@@ -232,8 +234,7 @@ async fn names_of_nothing() {
         assert_eq!(update.problem(), (404, "session_unknown".to_owned()), "{id}");
         assert_eq!(get(&depot, &format!("/v1/terminals/{id}")).await.problem(), (404, "terminal_unknown".to_owned()), "{id}");
     }
-    for path in
-        ["/", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/events", "/v1/terminals/bay-01/reconnect"]
+    for path in ["/", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/events", "/v1/terminals/bay-01/reboot"]
     {
         assert_eq!(get(&depot, path).await.problem(), (404, "malformed".to_owned()), "{path}");
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::journal::record::{
-    Cause, ConfirmedBy, Discrepancy, DiscrepancyKind, Entry, Fact, Outcome, Report, ReportResult, Trigger,
+    CancelledBy, Cause, ConfirmedBy, Discrepancy, DiscrepancyKind, Entry, Fact, Outcome, Report, ReportResult, Trigger,
 };
 use crate::session::state::Failure;
 
@@ -22,7 +22,7 @@ async fn a_session_that_is_being_committed() {
         "currency": "EUR", "terminal_session_id": 11,
         "card": { "hash": "0123456789abcdef", "masked_pan": "541333******0019" },
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": "2026-03-01T10:00:20.000Z",
-        "deadline_at": "2026-03-01T22:00:20.000Z", "disposed_at": null,
+        "deadline_at": "2026-03-01T22:00:20.000Z", "disposed_at": null, "why": null,
         "disposal": { "decision": "commit", "amount": 3140, "by": "api", "attempts": 2,
                       "confirmed_by": null, "last_error": "no answer: timeout" } }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
@@ -38,7 +38,7 @@ async fn a_session_that_waits_for_a_card() {
         "amount_requested": 5000, "amount_held": null, "amount_energy": null, "amount_final": null,
         "currency": "EUR", "terminal_session_id": null, "card": null,
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": null, "deadline_at": null, "disposed_at": null,
-        "disposal": null }"#;
+        "why": null, "disposal": null }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
 }
 
@@ -51,7 +51,7 @@ async fn the_ends_of_a_session() {
         (State::Disposed(Outcome::Voided), "voided", json!(0), ended.clone()),
         (State::Disposed(Outcome::Expired), "expired", json!(0), ended),
         (State::Declined(Some(5)), "declined", Value::Null, Value::Null),
-        (State::Cancelled, "cancelled", Value::Null, Value::Null),
+        (State::Cancelled(CancelledBy::Api), "cancelled", Value::Null, Value::Null),
         (State::Failed("no card".to_owned()), "failed", Value::Null, Value::Null),
         (State::Uncertain("why".to_owned()), "uncertain", Value::Null, Value::Null),
     ];
@@ -61,6 +61,41 @@ async fn the_ends_of_a_session() {
             (&shown["state"], &shown["amount_final"], &shown["disposed_at"]),
             (&json!(name), &amount_final, &disposed_at)
         );
+    }
+}
+
+/// Whoever runs the depot reads why a session has not come to what was wanted; what goes well needs no words.
+#[tokio::test]
+async fn why_a_session_ended() {
+    let cancelled = State::Cancelled;
+    let table = [
+        (State::Uncertain("nobody knows".to_owned()), Some("nobody knows")),
+        (State::Failed("the link was lost".to_owned()), Some("the link was lost")),
+        (State::Declined(None), Some("the bank or the terminal declined, without a reason")),
+        (State::Declined(Some(0x09)), Some("the bank or the terminal declined: insufficient funds (0x09)")),
+        (State::Declined(Some(0x0C)), Some("the bank or the terminal declined: transaction database not reachable (0x0C)")),
+        (
+            State::Declined(Some(0x42)),
+            Some("the bank or the terminal declined: a reason that Payter's pages do not name (0x42)"),
+        ),
+        (cancelled(CancelledBy::Api), Some("a request to the API cancelled it")),
+        (
+            cancelled(CancelledBy::Terminal),
+            Some("the terminal ended the card flow: nobody presented a card, or the cardholder cancelled"),
+        ),
+        (cancelled(CancelledBy::Shutdown), Some("the orchestrator was going down")),
+        (cancelled(CancelledBy::TapToStop), Some("the card was tapped to stop its earlier session, which is charging")),
+        (cancelled(CancelledBy::Journal), Some("the journal could not remember the authorisation, so it was not asked for")),
+        (cancelled(CancelledBy::NotAuthorised), Some("a card was read, but nobody said in time to authorise it")),
+        (State::Disposed(Outcome::Expired), Some("the terminal's own timer has ended the hold")),
+        (State::Disposed(Outcome::Voided), None),
+        (State::Disposed(Outcome::Committed(Amount::from_minor(1))), None),
+        (State::CardRead(at("2026-03-01T10:00:40Z")), None),
+        (State::Held, None),
+    ];
+    for (state, why) in table {
+        let shown = get(&Scripted::new(Session { state: state.clone(), ..held() }), &path("")).await.json();
+        assert_eq!(shown["why"].as_str(), why, "{state:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers that wait: the long poll, commit and void, cancel. The clock is paused, so the limits are exact.
 
 use super::*;
-use crate::journal::record::Outcome;
+use crate::journal::record::{CancelledBy, Outcome};
 
 /// How long the paused clock says that `work` takes.
 #[expect(clippy::disallowed_methods, reason = "the paused clock of the test")]
@@ -104,7 +104,7 @@ async fn no_answer_within_the_contract() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_waits_for_the_end_of_the_card_flow() {
     let depot = Scripted::new(opened());
-    later(&depot, 1, Session { state: State::Cancelled, ..opened() });
+    later(&depot, 1, Session { state: State::Cancelled(CancelledBy::Api), ..opened() });
     let reply = post(&depot, &path("/cancel"), "").await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &"cancelled".into()));
 

@@ -106,7 +106,7 @@ impl Reckoning {
             State::Disposed(Outcome::Expired) => &mut side.expired,
             State::Held | State::Disposing => &mut side.open,
             State::Authorising(_) | State::InDoubt(_) | State::Uncertain(_) => &mut side.unknown,
-            State::Opened | State::Declined(_) | State::Cancelled | State::Failed(_) => return,
+            State::Opened | State::CardRead(_) | State::Declined(_) | State::Cancelled(_) | State::Failed(_) => return,
         };
         add(part, amount);
         add(&mut side.approved, amount);
@@ -151,7 +151,7 @@ impl Reckoning {
             }
             // The journal knows that it does not know.
             State::Authorising(_) | State::InDoubt(_) | State::Uncertain(_) => true,
-            State::Opened | State::Declined(_) | State::Cancelled | State::Failed(_) => false,
+            State::Opened | State::CardRead(_) | State::Declined(_) | State::Cancelled(_) | State::Failed(_) => false,
         };
         if !agreed {
             self.differ(hold, &format!("the journal says {}", session.state_name()));

@@ -1,4 +1,6 @@
 use super::*;
+use crate::link::Loss;
+use crate::metrics::RESTART_REASONS;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -19,10 +21,16 @@ enum Do {
     Settle,
 }
 
+fn given_up(trouble: Trouble) -> Reason {
+    Reason::Link(Ending::GivenUp(trouble))
+}
+
 #[test]
 fn histories() {
     use Do::{Fail, Settle};
-    let lost = || Fail(Reason::Lost(Loss::Closed));
+    let lost = || Fail(Reason::Link(Ending::Lost(Loss::Closed)));
+    let identity = || Fail(given_up(Trouble::Identity));
+    let asked = || Fail(given_up(Trouble::Asked));
     let again = |after| Some(Verdict::Again { after: seconds(after) });
     let quarantine = |after| Some(Verdict::Quarantine { after: seconds(after) });
     // (second, what happens, what follows); jitter is 1, so every wait is a whole one.
@@ -56,25 +64,24 @@ fn histories() {
             "a link that held forgives",
             vec![(0, lost(), again(1)), (1, lost(), again(2)), (3, Settle, None), (63, lost(), again(1))],
         ),
-        ("another device: at once", vec![(0, Fail(Reason::Identity), quarantine(300))]),
+        ("another device: at once", vec![(0, identity(), quarantine(300))]),
         (
             "out of quarantine by holding",
-            vec![(0, Fail(Reason::Identity), quarantine(300)), (300, Settle, None), (360, Fail(Reason::Panic), again(1))],
+            vec![(0, identity(), quarantine(300)), (300, Settle, None), (360, Fail(Reason::Panic), again(1))],
         ),
         (
             "not out of quarantine by a short success",
-            vec![(0, Fail(Reason::Identity), quarantine(300)), (300, Settle, None), (359, lost(), quarantine(300))],
+            vec![(0, identity(), quarantine(300)), (300, Settle, None), (359, lost(), quarantine(300))],
         ),
         (
-            "dropping a link is no failure",
+            "who asks for another link gets it at once, also out of quarantine",
             vec![
-                (0, Fail(Reason::Lost(Loss::Dropped)), again(1)),
-                (1, Fail(Reason::Lost(Loss::Dropped)), again(1)),
-                (2, Fail(Reason::Lost(Loss::Dropped)), again(1)),
-                (3, Fail(Reason::Lost(Loss::Dropped)), again(1)),
-                (4, Fail(Reason::Lost(Loss::Dropped)), again(1)),
-                (5, Fail(Reason::Identity), quarantine(300)),
-                (6, Fail(Reason::Lost(Loss::Dropped)), quarantine(1)),
+                (0, lost(), again(1)),
+                (1, asked(), again(0)),
+                (2, lost(), again(1)),
+                (5, identity(), quarantine(300)),
+                (6, asked(), again(0)),
+                (7, lost(), again(1)),
             ],
         ),
     ];
@@ -94,14 +101,24 @@ fn histories() {
     }
 }
 
+/// Every label has a series that starts at zero, and every such series has a label that can come.
 #[test]
-fn quarantine_ends_while_the_link_holds() {
-    let at = |second| Timestamp::from_unix_millis(0).after(seconds(second));
-    let mut history = history();
-    history.failed(&Reason::Identity, at(0), 0.5);
-    assert_eq!(history.leaves_quarantine_at(), None);
-    history.settled(at(300));
-    assert_eq!(history.leaves_quarantine_at(), Some(at(360)));
-    assert!(history.quarantined(at(359)));
-    assert!(!history.quarantined(at(360)));
+fn every_reason_has_its_series() {
+    let losses = [
+        Loss::Refused(String::new()),
+        Loss::Closed,
+        Loss::Io(String::new()),
+        Loss::Timeout("commit_session"),
+        Loss::Garbage,
+        Loss::OutOfStep,
+        Loss::Dropped,
+    ];
+    let lost = losses.map(|loss| Reason::Link(Ending::Lost(loss)));
+    let reasons = lost.into_iter().chain(Trouble::ALL.map(given_up)).chain([Reason::Panic]);
+    let mut labels: Vec<_> = reasons.map(|reason| reason.label()).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let mut series = RESTART_REASONS.to_vec();
+    series.sort_unstable();
+    assert_eq!(labels, series);
 }

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use super::exchange::{COMMIT, OK, approved};
 
 use crate::journal::record::Cause;
-use crate::link::{Address, Event, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Wire, open, open_with};
+use crate::link::{
+    Address, Event, Generation, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Told, Wire, open, open_with,
+};
 use crate::protocol::Family;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
@@ -32,6 +34,9 @@ const RESULT_OK: [u8; 6] = [0xAA, 0x03, 0x3C, 0x00, 0x00, 0xE9];
 const APPROVED_10: [u8; 9] = [0xAA, 0x06, 0x3C, 0x31, 0x00, 0x00, 0x00, 0x0A, 0x27];
 const UI_EVENT: [u8; 6] = [0xAA, 0x03, 0x3C, 0x29, 0x00, 0x12];
 
+/// What every link here is opened as.
+const GENERATION: Generation = Generation(7);
+
 /// Hears what a link says, in order.
 struct Ear(mpsc::UnboundedSender<Event>);
 
@@ -39,11 +44,12 @@ impl Actor for Ear {
     type Context = Context<Self>;
 }
 
-impl Handler<Event> for Ear {
+impl Handler<Told> for Ear {
     type Result = ();
 
-    fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        let _ = self.0.send(event);
+    fn handle(&mut self, told: Told, _: &mut Self::Context) {
+        assert_eq!(told.link, GENERATION);
+        let _ = self.0.send(told.event);
     }
 }
 
@@ -61,8 +67,8 @@ impl Line {
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
-            Some(wire) => open_with(settings, clock, ear, wire),
-            None => open(settings, clock, ear),
+            Some(wire) => open_with(settings, GENERATION, clock, ear, wire),
+            None => open(settings, GENERATION, clock, ear),
         };
         Self { orders: Some(orders), events, tickets: Cell::new(0) }
     }

@@ -11,7 +11,22 @@ fn ends(outcome: Outcome) -> Input {
     Input::Attempted(outcome)
 }
 
-/// Lives that touch every record that a session can have.
+/// Lives that touch every record that a session can have, and by which rules they are led.
+fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
+    let mut asks = asking(family);
+    // A minute lies between two inputs here.
+    asks.policy.authorise_within = Duration::from_secs(90);
+    let read = || vec![Input::Ready, Input::Begin, Input::CardRead(card())];
+    let said = || [read(), vec![Input::Command(Command::Authorise)]].concat();
+    let commit = vec![Input::Authorised(approved(11)), Input::Command(Command::Commit(minor(3140))), Input::Turn, ends(ok())];
+    let asking = vec![
+        ("nobody says a word", asks.clone(), [read(), vec![Input::Tick, Input::Tick]].concat()),
+        ("asked, cancelled", asks.clone(), [read(), vec![Input::Command(Command::Cancel)]].concat()),
+        ("asked, said, commit", asks, [said(), commit].concat()),
+    ];
+    scripts().into_iter().map(|(what, script)| (what, rules(family), script)).chain(asking).collect()
+}
+
 fn scripts() -> Vec<(&'static str, Vec<Input>)> {
     let start = || vec![Input::Ready, Input::Begin, Input::CardRead(card())];
     let held = || [start(), vec![Input::Authorised(approved(11)), Input::Command(Command::Energy(minor(1240)))]].concat();
@@ -34,8 +49,8 @@ fn scripts() -> Vec<(&'static str, Vec<Input>)> {
 }
 
 /// The records of a whole life; a minute lies between its inputs, so that every step of the ladder is due.
-fn records(family: Family, script: Vec<Input>) -> Vec<Entry> {
-    let mut life = Life::with(rules(family), opened());
+fn records(rules: Rules, script: Vec<Input>) -> Vec<Entry> {
+    let mut life = Life::with(rules, opened());
     for input in script {
         life.now += MINUTE;
         life.does(input);
@@ -140,8 +155,8 @@ fn settle(life: &mut Life, bank: &mut Bank) {
 #[test]
 fn every_life_cut_at_every_record_ends_as_the_bank_says() {
     for family in [Apollo, P6x] {
-        for (what, script) in scripts() {
-            let whole = records(family, script);
+        for (what, rules, script) in lives(family) {
+            let whole = records(rules, script);
             for cut in 1..=whole.len() {
                 for bank in banks(&whole[..cut]) {
                     let name = format!("{family:?}: {what}, killed after {:?}, {bank:?}", whole[cut - 1].fact.kind());

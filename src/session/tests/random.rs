@@ -46,6 +46,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         3 => amount().prop_map(Command::Commit),
         2 => Just(Command::Void),
         1 => Just(Command::Cancel),
+        2 => Just(Command::Authorise),
         1 => outcome.prop_map(|outcome| Command::Resolve { outcome, note: String::new(), by: String::new() }),
     ]
 }
@@ -82,8 +83,10 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     let family = prop::sample::select(&[Family::Apollo, Family::P6x][..]);
     let at_end = prop::sample::select(&[AtEnd::CommitLastKnown, AtEnd::Void, AtEnd::Alert][..]);
     let action = prop::sample::select(&[DeadManAction::Void, DeadManAction::Commit][..]);
-    (family, at_end, action).prop_map(|(family, at_end, action)| {
+    let authorise = prop::sample::select(&[Authorise::Auto, Authorise::Auto, Authorise::Ask][..]);
+    (family, at_end, action, authorise).prop_map(|(family, at_end, action, authorise)| {
         let mut rules = rules(family);
+        rules.policy.authorise = authorise;
         rules.policy.on_max_session = at_end;
         rules.policy.terminal_timeout_action = action;
         rules
@@ -142,7 +145,7 @@ fn settle(life: &mut Life) {
             return;
         }
         let input = match (life.machine.errand(), &life.machine.session().state) {
-            (Errand::CardFlow, State::Opened) => Input::FlowEnded(answered(Response::Cancelled)),
+            (Errand::CardFlow, State::Opened | State::CardRead(_)) => Input::FlowEnded(answered(Response::Cancelled)),
             (Errand::CardFlow, _) => Input::Authorised(Outcome::Unanswered(Cause::LinkLost)),
             (Errand::Turn, _) => Input::Turn,
             (Errand::Attempt, _) => Input::Attempted(ok()),

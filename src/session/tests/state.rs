@@ -14,6 +14,7 @@ fn states() -> Vec<(&'static str, Vec<Fact>)> {
     vec![
         ("opened", vec![opened()]),
         ("orphan", vec![orphan()]),
+        ("card_read", vec![opened(), card_read()]),
         ("authorising", authorising),
         ("in_doubt", in_doubt.clone()),
         ("held", held.clone()),
@@ -45,6 +46,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
     let resolved = |outcome| Fact::Resolved { outcome, note: "seen in the bank's file".to_owned(), by: "anna".to_owned() };
     vec![
         ("opened", opened()),
+        ("card_read", card_read()),
         ("authorise_intended", intended()),
         ("authorise_unanswered", Fact::AuthoriseUnanswered { cause: Cause::Timeout }),
         ("hold_approved", hold(Some(5000), Learned::Approved)),
@@ -78,35 +80,36 @@ fn facts() -> Vec<(&'static str, Fact)> {
 /// A dash: cannot follow.
 #[rustfmt::skip]
 const TABLE: &str = "
-fact                 opened      orphan    authorising in_doubt  held       committing under_way  voiding   unsure    unsure_held unsure_decided unsure_under_way
-opened               -           -         -           -         -          -          -          -         -         -           -              -
-authorise_intended   authorising -         -           -         -          -          -          -         -         -           -              -
-authorise_unanswered -           -         in_doubt    -         -          -          -          -         -         -           -              -
-hold_approved        -           -         approved    approved  -          -          -          -         -         -           -              -
-hold_listed          -           approved  approved    approved  -          -          -          -         -         -           -              -
-declined             declined    -         declined    -         -          -          -          -         -         -           -              -
-cancelled            cancelled   cancelled cancelled   -         -          -          -          -         -         -           -              -
-failed               failed      failed    failed      failed    -          -          -          -         -         -           -              -
-energy               -           -         -           -         approved   -          -          -         -         -           -              -
-stop_tapped          -           -         -           -         approved   -          -          -         -         -           -              -
-decided_commit       -           -         -           -         committing -          -          -         -         committing  -              -
-decided_void         -           -         -           -         voiding    -          -          -         -         voiding     -              -
-attempt_started      -           -         -           -         -          committing -          voiding   -         -           uncertain      -
-attempt_unsent       -           -         -           -         -          -          committing -         -         -           -              uncertain
-attempt_unanswered   -           -         -           -         -          -          committing -         -         -           -              uncertain
-attempt_refused      -           -         -           -         -          -          committing -         -         -           -              uncertain
-disposed_committed   -           -         -           -         -          committed  committed  -         -         -           committed      committed
-disposed_voided      -           -         -           -         -          -          -          voided    -         -           -              -
-disposed_expired     -           -         -           expired   expired    expired    expired    expired   expired   expired     expired        expired
-became_uncertain     -           -         -           uncertain uncertain  uncertain  uncertain  uncertain -         -           -              -
-resolved_committed   -           -         -           -         -          -          -          -         committed committed   committed      committed
-resolved_voided      -           -         -           -         -          -          -          -         voided    voided      voided         voided
-started              -           -         -           -         -          -          -          -         -         -           -              -
-stopped              -           -         -           -         -          -          -          -         -         -           -              -
-drained              -           -         -           -         -          -          -          -         -         -           -              -
-resumed              -           -         -           -         -          -          -          -         -         -           -              -
-rebuilt              -           -         -           -         -          -          -          -         -         -           -              -
-reconciled           -           -         -           -         -          -          -          -         -         -           -              -
+fact                 opened      orphan    card_read   authorising in_doubt  held       committing under_way  voiding   unsure    unsure_held unsure_decided unsure_under_way
+opened               -           -         -           -           -         -          -          -          -         -         -           -              -
+card_read            card_read   -         -           -           -         -          -          -          -         -         -           -              -
+authorise_intended   authorising -         authorising -           -         -          -          -          -         -         -           -              -
+authorise_unanswered -           -         -           in_doubt    -         -          -          -          -         -         -           -              -
+hold_approved        -           -         -           approved    approved  -          -          -          -         -         -           -              -
+hold_listed          -           approved  -           approved    approved  -          -          -          -         -         -           -              -
+declined             declined    -         -           declined    -         -          -          -          -         -         -           -              -
+cancelled            cancelled   cancelled cancelled   cancelled   -         -          -          -          -         -         -           -              -
+failed               failed      failed    failed      failed      failed    -          -          -          -         -         -           -              -
+energy               -           -         -           -           -         approved   -          -          -         -         -           -              -
+stop_tapped          -           -         -           -           -         approved   -          -          -         -         -           -              -
+decided_commit       -           -         -           -           -         committing -          -          -         -         committing  -              -
+decided_void         -           -         -           -           -         voiding    -          -          -         -         voiding     -              -
+attempt_started      -           -         -           -           -         -          committing -          voiding   -         -           uncertain      -
+attempt_unsent       -           -         -           -           -         -          -          committing -         -         -           -              uncertain
+attempt_unanswered   -           -         -           -           -         -          -          committing -         -         -           -              uncertain
+attempt_refused      -           -         -           -           -         -          -          committing -         -         -           -              uncertain
+disposed_committed   -           -         -           -           -         -          committed  committed  -         -         -           committed      committed
+disposed_voided      -           -         -           -           -         -          -          -          voided    -         -           -              -
+disposed_expired     -           -         -           -           expired   expired    expired    expired    expired   expired   expired     expired        expired
+became_uncertain     -           -         -           -           uncertain uncertain  uncertain  uncertain  uncertain -         -           -              -
+resolved_committed   -           -         -           -           -         -          -          -          -         committed committed   committed      committed
+resolved_voided      -           -         -           -           -         -          -          -          -         voided    voided      voided         voided
+started              -           -         -           -           -         -          -          -          -         -         -           -              -
+stopped              -           -         -           -           -         -          -          -          -         -         -           -              -
+drained              -           -         -           -           -         -          -          -          -         -         -           -              -
+resumed              -           -         -           -           -         -          -          -          -         -         -           -              -
+rebuilt              -           -         -           -           -         -          -          -          -         -         -           -              -
+reconciled           -           -         -           -           -         -          -          -          -         -         -           -              -
 ";
 
 #[test]

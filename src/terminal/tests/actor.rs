@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::id::{SessionId, TerminalId};
 use crate::journal::record::{DeadManAction, Report};
 use crate::journal::{Journal, MemoryJournal, Record};
-use crate::link::{Address, Outcome, Settings, Timeouts};
+use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::money::Amount;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Request};
@@ -101,6 +101,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             duplicate_tap: DuplicateTap::VoidEarlier,
             tap_to_stop: true,
             authorise: Authorise::Auto,
+            authorise_within: Duration::from_secs(27),
             max_hold: Amount::from_minor(10_000),
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
@@ -254,4 +255,21 @@ async fn a_new_set_up_waits_for_an_authorisation() {
     assert!(facts.contains(&"attempt_refused"), "{facts:?}");
     assert!(!facts.contains(&"authorise_unanswered"), "{facts:?}");
     assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
+}
+
+/// What a link says after the next one was opened is not taken for the next one's: its loss would end the exchanges of the new one,
+/// and an approval on it would be somebody else's.
+#[actix::test]
+async fn an_old_link_is_not_heard() {
+    let stand = Stand::set_up().await;
+    stand.open().await;
+    for event in [Event::Lost(Loss::Closed), Event::Ended { ticket: Ticket(0), outcome: Outcome::Unsent, took: Duration::ZERO }]
+    {
+        stand.terminal.send(Told { link: Generation(0), event }).await.unwrap();
+    }
+    stand.two_keepalives().await;
+    assert_eq!(stand.sim.count(Sent::Reset), 1, "the link was given up");
+    let lost = Told { link: Generation(1), event: Event::Lost(Loss::Closed) };
+    stand.terminal.send(lost).await.unwrap();
+    stand.sim.wait_for_requests(Sent::Reset, 2).await;
 }

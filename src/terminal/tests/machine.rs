@@ -71,8 +71,7 @@ fn name(action: Option<Action>) -> String {
         None => "-".to_owned(),
         Some(Action::Ask(request)) => request.name().to_owned(),
         Some(Action::SetUp) => "UP".to_owned(),
-        Some(Action::Reopen(trouble)) => trouble.reason.to_owned(),
-        Some(Action::WrongTerminal(_)) => "identity".to_owned(),
+        Some(Action::GiveUp(trouble, _)) => trouble.label().to_owned(),
     }
 }
 

@@ -1,0 +1,108 @@
+//! The sessions of a terminal that have not ended: each has an actor of its own, which says what it wants and hears what came of
+//! it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::id::SessionId;
+use crate::link::Outcome;
+use crate::protocol::Request;
+use crate::session::Session;
+use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
+use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
+
+use super::actor::TerminalActor;
+use super::link::Purpose;
+use super::trouble::Trouble;
+use super::turn::{Flow, Holder};
+
+/// A session that has not ended.
+pub(super) struct Child {
+    pub(super) actor: Addr<SessionActor>,
+    pub(super) session: Session,
+}
+
+/// All of them.
+pub(super) type Children = BTreeMap<SessionId, Child>;
+
+impl TerminalActor {
+    pub(super) fn adopt(&mut self, ctx: &mut Context<Self>, session: Session, first: Input) {
+        let id = session.id;
+        let rules = Rules {
+            policy: self.settings.policy.clone(),
+            family: self.settings.family,
+            authorise_timeout: self.settings.link.timeouts.authorise,
+        };
+        let world = World {
+            journal: Arc::clone(&self.around.journal),
+            clock: self.around.clock,
+            observer: Arc::clone(&self.around.observer) as Arc<dyn SessionObserver>,
+            lease: self.lease.clone(),
+        };
+        let actor = SessionActor::new(SessionMachine::new(session.clone(), rules), world, ctx.address().recipient()).start();
+        self.children.insert(id, Child { actor, session });
+        self.deliver(id, first);
+        if self.ready() {
+            self.deliver(id, Input::Ready);
+        }
+    }
+
+    /// Tells a session what happened.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each of these answers a wish of the session's, so they are few, and a dead \
+        session says that it is gone"
+    )]
+    pub(super) fn deliver(&self, session: SessionId, input: Input) {
+        if let Some(child) = self.children.get(&session) {
+            child.actor.do_send(Deliver { input, reply: None });
+        }
+    }
+
+    pub(super) fn deliver_to_all(&self, input: &Input) {
+        for session in self.children.keys() {
+            self.deliver(*session, input.clone());
+        }
+    }
+
+    /// Does what a session wants, or says that it cannot be done.
+    pub(super) fn wanted(&mut self, ctx: &mut Context<Self>, session: SessionId, effect: Effect) {
+        match effect {
+            Effect::StartFlow if self.turns.flow == Flow::None && self.ready() => self.turns.flow = Flow::Wanted(session),
+            Effect::StartFlow => self.deliver(session, Input::FlowEnded(Outcome::Unsent)),
+            Effect::Authorise => {
+                if self.turns.flow == Flow::CardRead(session) && self.ask(Purpose::Authorise(session), Request::AuthSession) {
+                    self.turns.flow = Flow::Authorising(session);
+                } else {
+                    self.turns.cancel |= self.turns.flow == Flow::CardRead(session);
+                    self.deliver(session, Input::Authorised(Outcome::Unsent));
+                }
+            }
+            Effect::CancelFlow if self.turns.flow_session() == Some(session) => self.turns.cancel = true,
+            Effect::CancelFlow => {}
+            Effect::AskTurn => self.turns.want(session),
+            Effect::Attempt(request) => {
+                let ours = self.turns.holder == Holder::Session(session);
+                if !(ours && self.ask(Purpose::Attempt(session), request)) {
+                    self.release(Holder::Session(session));
+                    self.deliver(session, Input::Attempted(Outcome::Unsent));
+                }
+            }
+            Effect::ReleaseTurn => self.release(Holder::Session(session)),
+            Effect::SetUpAgain(why) => self.give_up_later = Some((Trouble::SetUpAgain, why)),
+        }
+        self.go_on(ctx);
+    }
+
+    /// A session has ended: what it had asked for before it did must not keep others waiting.
+    pub(super) fn child_gone(&mut self, session: SessionId) {
+        self.children.remove(&session);
+        self.turns.forget(session);
+        // An exchange that is under way keeps the lane until its own end.
+        if !self.link.attempting(session) {
+            self.release(Holder::Session(session));
+        }
+    }
+}
