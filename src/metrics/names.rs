@@ -235,8 +235,7 @@ pub(super) const PROCESS_CPU_SECONDS: Name = Name {
 };
 pub(super) const PROCESS_RESIDENT_MEMORY: Name =
     Name { name: "process_resident_memory_bytes", kind: Kind::Gauge, help: "Resident memory, in bytes." };
-pub(super) const PROCESS_OPEN_FDS: Name =
-    Name { name: "process_open_fds", kind: Kind::Gauge, help: "Open file descriptors." };
+pub(super) const PROCESS_OPEN_FDS: Name = Name { name: "process_open_fds", kind: Kind::Gauge, help: "Open file descriptors." };
 pub(super) const PROCESS_MAX_FDS: Name =
     Name { name: "process_max_fds", kind: Kind::Gauge, help: "How many file descriptors may be open." };
 pub(super) const PROCESS_START_TIME: Name = Name {

@@ -104,7 +104,15 @@ impl Plan {
 impl Machine {
     /// A machine for a terminal that is not linked yet.
     pub fn new(plan: Plan, now: Timestamp) -> Self {
-        Self { plan, phase: Phase::Down, state: None, identity: None, spoke_at: now, asking_status: false, timer_in_question: false }
+        Self {
+            plan,
+            phase: Phase::Down,
+            state: None,
+            identity: None,
+            spoke_at: now,
+            asking_status: false,
+            timer_in_question: false,
+        }
     }
 
     /// How far it has come.

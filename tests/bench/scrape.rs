@@ -20,8 +20,8 @@ pub(crate) fn bench(_: &mut Criterion) {
         (0..TERMINALS).map(|number| (format!("bay-{number:04}").parse().unwrap(), Family::Apollo)).collect();
     let metrics = Metrics::new("bench", "bench", "EUR".parse().unwrap(), &terminals);
     let text = metrics.render();
-    let scrape = median(|| metrics.render().len());
-    let copy = median(|| std::hint::black_box(text.as_bytes()).to_vec().len());
+    let scrape = median(|| metrics.render());
+    let copy = median(|| std::hint::black_box(&text).clone());
     eprintln!(
         "scrape: {scrape:?} for {TERMINALS} terminals, {} lines, {} bytes; {copy:?} for copying as many bytes (medians of \
          {SCRAPES}); ratio {:.1}",
@@ -32,12 +32,14 @@ pub(crate) fn bench(_: &mut Criterion) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures the time")]
-fn median(mut work: impl FnMut() -> usize) -> std::time::Duration {
+fn median(mut work: impl FnMut() -> String) -> std::time::Duration {
     let mut took: Vec<_> = (0..SCRAPES)
         .map(|_| {
             let began = Instant::now();
-            std::hint::black_box(work());
-            began.elapsed()
+            let made = std::hint::black_box(work());
+            let took = began.elapsed();
+            drop(made);
+            took
         })
         .collect();
     took.sort_unstable();

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod alarm;
 mod ask;
 mod check;
 mod crowd;
@@ -14,7 +15,11 @@ mod flows;
 mod golden;
 mod outages;
 mod process;
+mod prometheus;
 mod restart;
 mod rig;
+mod rules;
+mod scrape;
 mod terminal;
 mod tidy;
+mod tools;
