@@ -173,13 +173,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
         (rules.policy.max_hold, base.cloned())
     };
     let (max_hold, policy) = policy;
-    let preauth = section.number("preauth", (1, u32::MAX), m).map(Amount::from_minor);
-    if preauth.is_some_and(|preauth| preauth > max_hold) {
-        section.mistake("preauth", format!("must not be above max_hold, which is {max_hold}"), m);
-    }
-    if section.word("scan", &[("on_demand", false), ("always", true)], m) == Some(true) {
-        section.mistake("scan", "\"always\" is not yet supported", m);
-    }
+    let preauth = preauth(&mut section, max_hold, m);
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
@@ -189,6 +183,20 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     };
     let settings = settings();
     (id, address, settings)
+}
+
+/// The amount of a terminal that scans all the time; none for one that waits until it is asked.
+fn preauth(section: &mut Section, max_hold: Amount, m: &mut Vec<Mistake>) -> Option<Amount> {
+    let given = section.has("preauth");
+    let preauth = section.number("preauth", (1, u32::MAX), m).map(Amount::from_minor);
+    if preauth.is_some_and(|preauth| preauth > max_hold) {
+        section.mistake("preauth", format!("must not be above max_hold, which is {max_hold}"), m);
+    }
+    let always = section.word("scan", &[("on_demand", false), ("always", true)], m) == Some(true);
+    if always && !given {
+        section.mistake("preauth", "is missing: with scan = \"always\" nobody else says how much to hold", m);
+    }
+    preauth.filter(|_| always)
 }
 
 fn keepalive(section: &mut Section, is_tcp: bool, m: &mut Vec<Mistake>) -> Option<Duration> {

@@ -116,7 +116,8 @@ fn every_rule_has_its_case() {
         ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 64", "terminals[0].connectors"),
         ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 0", "terminals[0].connectors"),
         ("family = \"apollo\"", "family = \"apollo\"\npreauth = 10001", "terminals[0].preauth"),
-        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\"", "terminals[0].scan"),
+        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\"", "terminals[0].preauth"),
+        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"sometimes\"", "terminals[0].scan"),
         ("family = \"apollo\"", "family = \"apollo\"\ntimeouts = { card = \"0s\" }", "terminals[0].timeouts.card"),
         ("family = \"apollo\"", "family = \"apollo\"\nquirks = { read_card = 256 }", "terminals[0].quirks.read_card"),
         (
@@ -236,7 +237,6 @@ fn a_syntax_error_is_one_line_without_the_quoted_text() {
 fn what_will_come_later_says_so() {
     let cases = [
         ("tcp = \"10.1.0.11:3201\"", "tls = \"a:1\""),
-        ("family = \"apollo\"", "family = \"apollo\"\nscan = \"always\""),
         ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }"),
     ];
     for (from, to) in cases {

@@ -138,8 +138,8 @@ pub enum Fact {
     },
     /// The card whose hold is charging was tapped again: its owner wants to stop (`policy.tap_to_stop`).
     StopTapped {
-        /// The session that the tap had opened and that was cancelled for it.
-        tapped_in: SessionId,
+        /// The session that the tap had opened and that was cancelled for it; none on a terminal that scans all the time.
+        tapped_in: Option<SessionId>,
     },
     /// What will become of the hold. Said once; every attempt repeats it.
     DisposalDecided {

@@ -202,10 +202,11 @@ impl Exchanges {
                 if self.command_is(|request| names(&response, request)) =>
             {
                 let synchronized = response == Response::Synchronize;
+                let asked_at = self.command_place();
                 self.end_command(Outcome::Answered(response), now);
                 if synchronized {
                     self.stained = false;
-                    self.flow_dropped(now);
+                    self.flow_dropped(asked_at, now);
                 }
             }
             Response::Approved { .. } | Response::PartiallyApproved { .. } => {
@@ -223,16 +224,19 @@ impl Exchanges {
         self.done()
     }
 
-    /// Bytes were skipped to find the next frame (serial only). What is money must not be settled by what comes now.
+    /// Bytes were skipped to find the next frame (serial only). What is money must not be settled by what comes now, and what
+    /// still waits must not be written any more than what is asked for from now on.
     pub(crate) fn resynchronised(&mut self, now: Timestamp) -> Vec<Action> {
         self.stained = true;
-        let settles = |exchange: &Option<Exchange>| {
-            exchange.as_ref().is_some_and(|exchange| exchange.is_out() && settles_money(&exchange.request))
+        let hurt = |exchange: &Option<Exchange>, is_out| {
+            let rule = if is_out { settles_money } else { moves_money };
+            exchange.as_ref().is_some_and(|exchange| exchange.is_out() == is_out && rule(&exchange.request))
         };
-        if settles(&self.flow) || settles(&self.command) {
+        let waits = hurt(&self.flow, false) || hurt(&self.command, false);
+        if waits || hurt(&self.flow, true) || hurt(&self.command, true) {
             for lane in [Lane::Flow, Lane::Command] {
                 let exchange = if lane == Lane::Flow { &self.flow } else { &self.command };
-                if settles(exchange) {
+                if hurt(exchange, true) {
                     self.end(lane, Outcome::Unanswered(Cause::Resynchronised), now);
                 }
             }
@@ -304,9 +308,10 @@ impl Exchanges {
             self.both_unanswered(now);
         } else if self.command_is(answered_by_ok) {
             let reset = self.command_is(|request| matches!(request, Request::Reset));
+            let asked_at = self.command_place();
             self.end_command(Outcome::Answered(Response::Result(Verdict::Ok)), now);
             if reset {
-                self.flow_dropped(now);
+                self.flow_dropped(asked_at, now);
             }
         } else {
             self.lose(Loss::OutOfStep, now);
@@ -396,20 +401,27 @@ impl Exchanges {
             self.end_flow(Outcome::Unanswered(Cause::Timeout), now);
             self.lose(Loss::Timeout(name), now);
         } else if restarted {
-            self.flow_dropped(now);
+            self.flow_dropped(Some(asked_at), now);
         }
     }
 
     /// A fence says whether the card flow goes on; if it does, the Not OK was the command's.
     fn doubt_ends(&mut self, verdict: Verdict, waiting: bool, now: Timestamp) {
         let answer = Outcome::Answered(Response::Result(verdict));
-        if waiting || self.flow.is_none() {
-            return self.end_command(answer, now);
+        // Either may have been answered since; what is in its lane then waits for this status and is none of its business.
+        let (flow_is_out, command_is_out) = (self.flow_is(|_| true), self.command_is(|_| true));
+        if waiting || !flow_is_out {
+            if command_is_out {
+                self.end_command(answer, now);
+            }
+            return;
         }
         // A bank may have heard of an Auth whose card flow is over, so nothing is an answer to it but its own.
         let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
         self.end_flow(if is_auth { Outcome::Unanswered(Cause::Resynchronised) } else { answer }, now);
-        self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        if command_is_out {
+            self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        }
         self.lose(Loss::OutOfStep, now);
     }
 
@@ -419,9 +431,12 @@ impl Exchanges {
         self.lose(Loss::OutOfStep, now);
     }
 
-    /// Reset, Synchronize or a restart have dropped the card flow without a frame (PSP 18.2). A hold may still come of an
-    /// Auth (PSP 18.8), so that one is in doubt.
-    fn flow_dropped(&mut self, now: Timestamp) {
+    /// Reset, Synchronize or a restart have dropped the card flow without a frame (PSP 18.2), unless it was asked for later than
+    /// what tells us so. A hold may still come of an Auth (PSP 18.8), so that one is in doubt.
+    fn flow_dropped(&mut self, asked_at: Option<u64>, now: Timestamp) {
+        if self.flow.as_ref().is_none_or(|flow| flow.place > asked_at) {
+            return;
+        }
         if self.flow_is(|request| matches!(request, Request::AuthSession)) {
             self.end_flow(Outcome::Unanswered(Cause::LinkLost), now);
             self.lose(Loss::OutOfStep, now);
@@ -473,6 +488,10 @@ impl Exchanges {
 
     fn command_is(&self, what: impl Fn(&Request) -> bool) -> bool {
         self.command.as_ref().is_some_and(|command| command.is_out() && what(&command.request))
+    }
+
+    fn command_place(&self) -> Option<u64> {
+        self.command.as_ref().and_then(|command| command.place)
     }
 
     fn send_fence(&mut self, why: Why) {

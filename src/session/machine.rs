@@ -40,8 +40,8 @@ pub enum Input {
     DuplicateTap,
     /// The card of this session was read again while it charges.
     StopTapped {
-        /// The session that the tap had opened.
-        tapped_in: SessionId,
+        /// The session that the tap had opened, if it had opened one.
+        tapped_in: Option<SessionId>,
     },
     /// Auth has ended.
     Authorised(link::Outcome),

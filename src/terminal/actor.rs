@@ -19,6 +19,7 @@ use super::children::Children;
 use super::comparison::Comparison;
 use super::link::{Link, Purpose};
 use super::machine::{self, Machine, Plan};
+use super::scan::Scan;
 use super::settings::TerminalSettings;
 use super::trouble::Trouble;
 use super::turn::{Flow, Holder, Next, Turns};
@@ -42,6 +43,7 @@ pub struct TerminalActor {
     pub(super) lease: Lease,
     pub(super) machine: Machine,
     pub(super) turns: Turns,
+    pub(super) scan: Scan,
     pub(super) link: Link,
     pub(super) children: Children,
     restored: Vec<Session>,
@@ -76,6 +78,7 @@ impl TerminalActor {
             lease: Lease::default(),
             machine,
             turns: Turns::default(),
+            scan: Scan::default(),
             link: Link::none(),
             children: Children::new(),
             restored: sessions,
@@ -125,16 +128,18 @@ impl TerminalActor {
         {
             self.give_up(trouble, why.to_owned());
         }
+        self.compare_without_lists(ctx);
         while self.machine.is_up() && self.link.is_open() {
+            self.keep_scanning();
             let now = self.now();
             let status_due = self.machine.status_due_at().is_some_and(|due| due <= now);
             let Some(next) = self.turns.next(status_due) else { break };
-            self.take(ctx, next);
+            self.take(next);
         }
         self.publish();
     }
 
-    fn take(&mut self, ctx: &mut Context<Self>, next: Next) {
+    fn take(&mut self, next: Next) {
         let sent = match next {
             Next::Cancel => self.ask(Purpose::Cancel, Request::CancelSession),
             Next::Dispose(session) => {
@@ -144,14 +149,14 @@ impl TerminalActor {
                 }
                 true
             }
-            Next::List => self.begin_lists(ctx),
+            Next::List => self.begin_lists(),
             Next::Status => {
                 let request = self.machine.ask_status();
                 self.ask(Purpose::Machine, request)
             }
-            Next::Start(session) => match self.start_request(session) {
+            Next::Start(owner) => match self.start_request(owner) {
                 Some(request) => {
-                    let sent = self.ask(Purpose::Start(session), request);
+                    let sent = self.ask(Purpose::Start(owner), request);
                     self.machine.moved(TerminalState::WaitCard);
                     sent
                 }

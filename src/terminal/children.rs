@@ -16,7 +16,7 @@ use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
 use super::actor::TerminalActor;
 use super::link::Purpose;
 use super::trouble::Trouble;
-use super::turn::{Flow, Holder};
+use super::turn::{Flow, Holder, Owner};
 
 /// A session that has not ended.
 pub(super) struct Child {
@@ -70,18 +70,21 @@ impl TerminalActor {
     /// Does what a session wants, or says that it cannot be done.
     pub(super) fn wanted(&mut self, ctx: &mut Context<Self>, session: SessionId, effect: Effect) {
         match effect {
-            Effect::StartFlow if self.turns.flow == Flow::None && self.ready() => self.turns.flow = Flow::Wanted(session),
-            Effect::StartFlow => self.deliver(session, Input::FlowEnded(Outcome::Unsent)),
+            Effect::StartFlow if self.ready() && self.turns.start(session) => {}
+            Effect::StartFlow => {
+                self.turns.cancel(session);
+                self.deliver(session, Input::FlowEnded(Outcome::Unsent));
+            }
             Effect::Authorise => {
-                if self.turns.flow == Flow::CardRead(session) && self.ask(Purpose::Authorise(session), Request::AuthSession) {
+                let ours = self.turns.flow == Flow::CardRead(Owner::Session(session));
+                if ours && self.ask(Purpose::Authorise(session), Request::AuthSession) {
                     self.turns.flow = Flow::Authorising(session);
                 } else {
-                    self.turns.cancel |= self.turns.flow == Flow::CardRead(session);
+                    self.turns.cancel |= ours;
                     self.deliver(session, Input::Authorised(Outcome::Unsent));
                 }
             }
-            Effect::CancelFlow if self.turns.flow_session() == Some(session) => self.turns.cancel = true,
-            Effect::CancelFlow => {}
+            Effect::CancelFlow => self.turns.cancel(session),
             Effect::AskTurn => self.turns.want(session),
             Effect::Attempt(request) => {
                 let ours = self.turns.holder == Holder::Session(session);

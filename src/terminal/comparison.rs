@@ -43,9 +43,7 @@ const AGAIN_SOON: Duration = Duration::from_secs(30);
 impl TerminalActor {
     pub(super) fn compare_on_connect(&mut self, ctx: &mut Context<Self>) {
         self.compare(Trigger::Connect, None);
-        if !self.settings.family.lists_sessions() {
-            self.compared(ctx);
-        }
+        self.compare_without_lists(ctx);
     }
 
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
@@ -70,7 +68,19 @@ impl TerminalActor {
             lists: Vec::new(),
         });
         comparison.waiting.extend(waiting);
-        self.turns.list = true;
+        self.turns.list = self.settings.family.lists_sessions();
+    }
+
+    /// A terminal that cannot list has nothing to say to a comparison, so that one waits for no turn.
+    pub(super) fn compare_without_lists(&mut self, ctx: &mut Context<Self>) {
+        if self.comparison.is_some() && !self.settings.family.lists_sessions() {
+            self.compared(ctx);
+        }
+    }
+
+    /// A list is being fetched, or is to be: no card flow may be open beside it.
+    pub(super) fn comparison_needs_the_lane(&self) -> bool {
+        self.comparison.is_some() && self.settings.family.lists_sessions()
     }
 
     pub(super) fn comparison_lost(&mut self) {
@@ -79,16 +89,12 @@ impl TerminalActor {
     }
 
     /// The turn for lists has come.
-    pub(super) fn begin_lists(&mut self, ctx: &mut Context<Self>) -> bool {
+    pub(super) fn begin_lists(&mut self) -> bool {
         match &mut self.comparison {
-            Some(comparison) if self.settings.family.lists_sessions() => {
+            Some(comparison) => {
                 comparison.pages = Pages::new();
                 comparison.lists.clear();
                 self.ask_page(0)
-            }
-            Some(_) => {
-                self.compared(ctx);
-                true
             }
             None => {
                 self.turns.release();

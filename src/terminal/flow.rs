@@ -1,20 +1,44 @@
-//! The card flow of a terminal: what Start Session asks for, what a tapped card means, and the end of it.
+//! The card flow of a terminal: what Start Session asks for, what a tapped card means, and the end of it. A terminal that scans all
+//! the time keeps one open that is no session's, until a card makes one of it.
 
-use crate::id::SessionId;
+use actix::prelude::*;
+use tracing::{debug, info, warn};
+
+use crate::card::Card;
+use crate::id::{Connector, SessionId, SessionReference};
+use crate::journal::record::{CancelledBy, Origin};
+use crate::journal::{Fact, Health};
 use crate::link::Outcome;
 use crate::protocol::request::StartSession;
-use crate::protocol::response::{Response, TerminalState};
+use crate::protocol::response::{Reason, Response, TerminalState, Verdict};
 use crate::protocol::{Family, Request};
 use crate::session::policy::DuplicateTap;
-use crate::session::{Input, State};
+use crate::session::{Input, Refusal, State};
 
 use super::actor::TerminalActor;
 use super::children::Child;
-use super::turn::Flow;
+use super::requests::opened;
+use super::scan::End;
+use super::turn::{Flow, Owner};
+
+/// What a card that was read means.
+enum Meaning {
+    /// Its owner wants to end the charging that this session pays for.
+    Stop(SessionId),
+    /// Its owner wants to charge; its earlier sessions, without energy, are to be voided.
+    Begin(Vec<SessionId>),
+}
 
 impl TerminalActor {
-    pub(super) fn start_request(&self, session: SessionId) -> Option<Request> {
-        let session = &self.children.get(&session)?.session;
+    pub(super) fn start_request(&mut self, owner: Owner) -> Option<Request> {
+        let session = match owner {
+            Owner::Scan => {
+                let (amount, reference) = (self.settings.preauth?, self.free_reference());
+                self.scan.opened(reference, self.now());
+                return Some(Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text: None }));
+            }
+            Owner::Session(session) => &self.children.get(&session)?.session,
+        };
         let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference)
         else {
             return None;
@@ -24,8 +48,7 @@ impl TerminalActor {
     }
 
     pub(super) fn flow_over(&mut self) {
-        self.turns.flow = Flow::None;
-        self.turns.cancel = false;
+        self.turns.flow_over();
         if self.machine.is_up() {
             // PSP, States: ENABLED is entered automatically at the end of a card flow.
             self.machine.moved(TerminalState::Enabled);
@@ -35,45 +58,182 @@ impl TerminalActor {
     /// A terminal drops a card that nobody decides about without a word (PSP, Timeouts); its status tells.
     pub(super) fn look_after_card(&mut self, outcome: &Outcome) {
         let Outcome::Answered(Response::Status(status)) = outcome else { return };
-        if let (Flow::CardRead(session), TerminalState::Enabled) = (self.turns.flow, status.state) {
+        if let (Flow::CardRead(owner), TerminalState::Enabled) = (self.turns.flow, status.state) {
             self.flow_over();
-            self.deliver(session, Input::FlowEnded(Outcome::FlowEnded));
+            if let Owner::Session(session) = owner {
+                self.deliver(session, Input::FlowEnded(Outcome::FlowEnded));
+            }
         }
     }
 
-    pub(super) fn start_ended(&mut self, session: SessionId, outcome: &Outcome) {
+    pub(super) fn start_ended(&mut self, ctx: &mut Context<Self>, owner: Owner, outcome: &Outcome) {
+        let scanned = self.scan.reference();
+        if owner == Owner::Scan {
+            self.scan.ended(end_of_scan(outcome), self.now(), rand::random());
+        }
         let Outcome::Answered(Response::CardRead(dol)) = outcome else {
             self.flow_over();
-            return self.deliver(session, Input::FlowEnded(outcome.clone()));
+            if let Owner::Session(session) = owner {
+                self.deliver(session, Input::FlowEnded(outcome.clone()));
+            }
+            return;
         };
-        self.turns.flow = Flow::CardRead(session);
+        self.turns.flow = Flow::CardRead(owner);
         self.machine.moved(TerminalState::WaitAuth);
-        let alive = self.children.get(&session).is_some_and(|child| child.session.state == State::Opened);
+        let alive = match owner {
+            Owner::Session(session) => self.children.get(&session).is_some_and(|child| child.session.state == State::Opened),
+            Owner::Scan => self.may_scan(),
+        };
         if !alive || self.turns.cancel {
             self.turns.cancel = true;
             return;
         }
         let card = dol.card();
+        let earlier = match self.meaning(&card) {
+            Meaning::Stop(charging) => return self.stop_tapped(charging, owner),
+            Meaning::Begin(earlier) => earlier,
+        };
+        for earlier in earlier {
+            self.deliver(earlier, Input::DuplicateTap);
+        }
+        match owner {
+            Owner::Session(session) => self.deliver(session, Input::CardRead(card)),
+            Owner::Scan => self.begin_with_card(ctx, card, scanned),
+        }
+    }
+
+    fn meaning(&self, card: &Card) -> Meaning {
         let same_card = |child: &&Child| {
             let known = child.session.card.as_ref().and_then(|card| card.hash.as_ref());
             child.session.state == State::Held && known.is_some() && known == card.hash.as_ref()
         };
-        let earlier: Vec<(SessionId, bool)> =
-            self.children.values().filter(same_card).map(|child| (child.session.id, child.session.charging())).collect();
-        let charging = earlier.iter().find(|(_, charging)| *charging).map(|(id, _)| *id);
-        match charging {
-            Some(charging) if self.settings.policy.tap_to_stop => {
-                self.deliver(charging, Input::StopTapped { tapped_in: session });
-                self.deliver(session, Input::TapToStop);
-            }
-            Some(_) | None => {
-                if self.settings.policy.duplicate_tap == DuplicateTap::VoidEarlier {
-                    for (earlier, _) in earlier.iter().filter(|(_, charging)| !charging) {
-                        self.deliver(*earlier, Input::DuplicateTap);
-                    }
-                }
-                self.deliver(session, Input::CardRead(card));
-            }
+        let earlier = || self.children.values().filter(same_card).map(|child| &child.session);
+        match earlier().find(|session| session.charging()) {
+            Some(charging) if self.settings.policy.tap_to_stop => Meaning::Stop(charging.id),
+            _ if self.settings.policy.duplicate_tap == DuplicateTap::Allow => Meaning::Begin(Vec::new()),
+            _ => Meaning::Begin(earlier().filter(|session| !session.charging()).map(|session| session.id).collect()),
         }
+    }
+
+    fn stop_tapped(&mut self, charging: SessionId, owner: Owner) {
+        let tapped_in = match owner {
+            Owner::Session(session) => Some(session),
+            Owner::Scan => None,
+        };
+        self.deliver(charging, Input::StopTapped { tapped_in });
+        match owner {
+            Owner::Session(session) => self.deliver(session, Input::TapToStop),
+            Owner::Scan => self.turns.cancel = true,
+        }
+    }
+
+    /// A card was presented to a terminal that scans: it gets a session of its own, and from there everything is as for any other.
+    fn begin_with_card(&mut self, ctx: &mut Context<Self>, card: Card, scanned: Option<SessionReference>) {
+        let (Some(reference), Some(connector)) = (scanned, self.free_connector()) else {
+            self.turns.cancel = true;
+            return;
+        };
+        let id = SessionId::new(self.now(), rand::random());
+        let entry = self.opening(
+            id,
+            Fact::Opened {
+                origin: Origin::Scan,
+                connector: Some(connector),
+                reference: Some(reference),
+                caller_reference: None,
+                amount: self.settings.preauth,
+                currency: self.around.currency,
+                idempotency: None,
+            },
+        );
+        self.turns.flow = Flow::CardRead(Owner::Session(id));
+        let appended = self.around.journal.append(vec![entry]);
+        ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
+            let ours = this.turns.flow == Flow::CardRead(Owner::Session(id));
+            let session = result
+                .map_err(|error| Refusal::JournalUnavailable(error.to_string()))
+                .and_then(|records| opened(&records).map(|session| (session, records)));
+            match session {
+                Ok((session, records)) => {
+                    info!(terminal = %session.terminal, session = %id, to = session.state_name(), "a card has opened a session");
+                    this.around.observer.session_changed(None, &session, &records);
+                    let first = if this.going_down || this.draining {
+                        Input::StopFlow(CancelledBy::Shutdown)
+                    } else if ours {
+                        Input::CardRead(card)
+                    } else {
+                        // The link, or the terminal's patience, has ended meanwhile.
+                        Input::FlowEnded(Outcome::FlowEnded)
+                    };
+                    this.adopt(ctx, session, first);
+                }
+                Err(refusal) => {
+                    warn!(terminal = %this.id(), error = %refusal, "a card was read, but its session could not be journaled");
+                    this.turns.cancel |= ours;
+                }
+            }
+            this.go_on(ctx);
+        }));
+    }
+
+    /// Opens the flow of a terminal that scans, or ends it, as things are now.
+    pub(super) fn keep_scanning(&mut self) {
+        if self.settings.preauth.is_none() {
+            return;
+        }
+        let now = self.now();
+        let may = self.may_scan();
+        match self.turns.flow {
+            Flow::None if may && self.turns.flow_is_free() && self.scan.is_due(now) => {
+                self.turns.flow = Flow::Wanted(Owner::Scan);
+            }
+            Flow::Wanted(Owner::Scan) if !may => self.turns.end_scan(),
+            Flow::Waiting(Owner::Scan) => {
+                let old = self.scan.is_old(self.settings.link.timeouts.card, now);
+                if (!may || old) && self.scan.cancel(now) {
+                    debug!(terminal = %self.id(), old, "the scan is ended");
+                    self.turns.end_scan();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a card may be read that nobody has asked for.
+    fn may_scan(&self) -> bool {
+        self.ready()
+            && !self.draining
+            && !self.going_down
+            && self.give_up_later.is_none()
+            && !self.comparison_needs_the_lane()
+            && self.free_connector().is_some()
+            && matches!(self.around.journal.health(), Health::Writable)
+            && !self.children.values().any(|child| child.session.before_hold())
+    }
+
+    /// The first plug that no session occupies. A hold that is in doubt or uncertain waits for a timer or a person, perhaps for days:
+    /// its plug is free meanwhile. One that has ended may still be here for a moment.
+    pub(super) fn free_connector(&self) -> Option<Connector> {
+        let taken = self.taken_connectors();
+        (1..=self.settings.connectors).map(Connector).find(|connector| !taken.contains(connector))
+    }
+
+    pub(super) fn taken_connectors(&self) -> Vec<Connector> {
+        let sessions = self.children.values().map(|child| &child.session);
+        let occupies = |state: &State| !matches!(state, State::InDoubt(_) | State::Uncertain(_));
+        sessions
+            .filter(|session| !session.ended() && occupies(&session.state))
+            .filter_map(|session| session.connector)
+            .collect()
+    }
+}
+
+fn end_of_scan(outcome: &Outcome) -> End {
+    match outcome {
+        Outcome::Answered(Response::CardRead(_)) => End::Card,
+        Outcome::Answered(Response::Cancelled) | Outcome::FlowEnded => End::Nobody,
+        Outcome::Answered(Response::Result(Verdict::NotOk(Some(Reason::CANCELLED)))) => End::Nobody,
+        Outcome::Answered(_) => End::Refused,
+        Outcome::Unsent | Outcome::Unanswered(_) => End::Ours,
     }
 }

@@ -17,8 +17,9 @@ use crate::time::{Clock, Timestamp};
 
 use super::actor::TerminalActor;
 use super::machine::Action;
+use super::scan::End;
 use super::trouble::{Ending, Trouble};
-use super::turn::{Flow, Holder};
+use super::turn::{Flow, Holder, Owner};
 use super::view::LinkState;
 use super::world::FromTerminal;
 
@@ -34,8 +35,8 @@ pub(super) enum Purpose {
     Cancel,
     /// A page of the terminal's list.
     Page,
-    /// Start Session of this session.
-    Start(SessionId),
+    /// Start Session of this card flow.
+    Start(Owner),
     /// Auth of this session.
     Authorise(SessionId),
     /// Commit or Void of this session.
@@ -217,19 +218,20 @@ impl TerminalActor {
         for purpose in unended {
             let outcome = Outcome::Unanswered(Cause::LinkLost);
             match purpose {
-                Purpose::Start(session) => self.deliver(session, Input::FlowEnded(outcome)),
+                Purpose::Start(Owner::Session(session)) => self.deliver(session, Input::FlowEnded(outcome)),
                 Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
                 Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
-                Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
+                Purpose::Start(Owner::Scan) | Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
             }
         }
         // What was only wanted will not be started any more.
-        let wanted = self.turns.flow_session();
+        let wanted = self.turns.flow_sessions();
         self.turns.lost();
+        self.scan.ended(End::Ours, self.now(), 0.0);
         self.give_up_later = None;
         self.comparison_lost();
         self.deliver_to_all(&Input::NotReady);
-        if let Some(session) = wanted {
+        for session in wanted {
             let input = match self.children.get(&session).map(|child| &child.session.state) {
                 Some(State::Authorising(_)) => Input::Authorised(Outcome::Unsent),
                 _ => Input::FlowEnded(Outcome::Unsent),
@@ -264,7 +266,7 @@ impl TerminalActor {
                 }
             }
             Purpose::Page => self.page_ended(ctx, outcome),
-            Purpose::Start(session) => self.start_ended(session, outcome),
+            Purpose::Start(owner) => self.start_ended(ctx, owner, outcome),
             Purpose::Authorise(session) => {
                 self.flow_over();
                 self.deliver(session, Input::Authorised(outcome.clone()));

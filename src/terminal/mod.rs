@@ -1,7 +1,7 @@
 //! One device: its link, the way it is set up, the lanes in which exchanges go, and the sessions that take place on it.
 //!
 //! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
-//! * [`turn`]: whose exchange goes next. Pure.
+//! * [`turn`]: whose exchange goes next. [`scan`]: when a terminal that scans all the time opens its card flow. Pure.
 //! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
 //!   [`requests`]: what people ask of it. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
@@ -13,6 +13,7 @@ mod flow;
 mod link;
 pub mod machine;
 pub mod requests;
+pub mod scan;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,10 @@ use crate::journal::record::{CancelledBy, Idempotency, Origin, Trigger};
 use crate::journal::{Entry, Fact, Health, Record};
 use crate::money::Amount;
 use crate::session::actor::Deliver;
-use crate::session::{Command, Input, Refusal, Session, State};
+use crate::session::{Command, Input, Refusal, Session};
 
 use super::actor::TerminalActor;
 use super::trouble::Trouble;
-use super::turn::Flow;
 use super::view::View;
 use super::world::FromTerminal;
 
@@ -100,21 +99,16 @@ impl TerminalActor {
         if let Some(connector) = open.connector.filter(|connector| connector.0 == 0 || connector.0 > connectors) {
             return Err(Refusal::NotSupported(format!("{} has connectors 1 to {connectors}, but not {connector}", self.id())));
         }
-        // A hold that is in doubt or uncertain waits for a timer or a person, perhaps for days: its plug is free meanwhile.
-        // One that has ended may still be here for a moment.
-        let occupies =
-            |session: &&Session| !session.ended() && !matches!(session.state, State::InDoubt(_) | State::Uncertain(_));
-        let sessions = self.children.values().map(|child| &child.session).filter(occupies);
-        let taken: Vec<Connector> = sessions.filter_map(|session| session.connector).collect();
+        let taken = self.taken_connectors();
         let open_sessions = taken.len();
         let full = || Refusal::TerminalFull { terminal: self.id().clone(), open: open_sessions, connectors };
-        if self.turns.flow != Flow::None || self.children.values().any(|child| child.session.before_hold()) {
+        if !self.turns.admits() || self.children.values().any(|child| child.session.before_hold()) {
             return Err(Refusal::TerminalBusy(self.id().clone()));
         }
         let free = |connector: &Connector| !taken.contains(connector);
         let connector = match open.connector {
             Some(wanted) => Some(wanted).filter(free),
-            None => (1..=connectors).map(Connector).find(free),
+            None => self.free_connector(),
         };
         let connector = connector.ok_or_else(full)?;
         if !self.machine.is_up() {
@@ -127,7 +121,7 @@ impl TerminalActor {
     }
 
     /// A number that no session of this terminal carries.
-    fn free_reference(&self) -> SessionReference {
+    pub(super) fn free_reference(&self) -> SessionReference {
         let taken = |number: u32| self.children.values().any(|child| child.session.reference == Some(SessionReference(number)));
         loop {
             let number = rand::random_range(1..=u32::MAX);
@@ -172,14 +166,17 @@ impl Handler<Open> for TerminalActor {
             },
         );
         // The flow is taken before the journal answers, so that nobody else gets it meanwhile.
-        self.turns.flow = Flow::Opening(id);
+        self.turns.reserve(id);
         let appended = self.around.journal.append(vec![entry]);
         Box::pin(appended.into_actor(self).map(move |result, this, ctx| {
-            if this.turns.flow == Flow::Opening(id) {
-                this.turns.flow = Flow::None;
+            let appended = result
+                .map_err(|error| Refusal::JournalUnavailable(error.to_string()))
+                .and_then(|records| opened(&records).map(|session| (session, records)));
+            if appended.is_err() {
+                this.turns.cancel(id);
+                this.go_on(ctx);
             }
-            let records = result.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
-            let session = opened(&records)?;
+            let (session, records) = appended?;
             info!(terminal = %session.terminal, session = %session.id, amount = %open.amount, to = session.state_name(), "session opened");
             this.around.observer.session_changed(None, &session, &records);
             let first = if this.going_down { Input::StopFlow(CancelledBy::Shutdown) } else { Input::Begin };

@@ -23,7 +23,7 @@ pub struct TerminalSettings {
     pub keepalive: Option<Duration>,
     /// What Request Ids must answer, when it is to be checked.
     pub serial_number: Option<String>,
-    /// The amount for a terminal that always scans.
+    /// How much to hold for whoever comes to a terminal that scans all the time; none when a card is read only if it is asked for.
     pub preauth: Option<Amount>,
     /// The rules for its sessions.
     pub policy: Policy,

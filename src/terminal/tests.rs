@@ -2,4 +2,5 @@
 
 mod actor;
 mod machine;
+mod scan;
 mod turn;

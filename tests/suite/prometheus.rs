@@ -129,9 +129,10 @@ impl Watchers {
         }
     }
 
-    /// How many messages about this alert have come and were not taken out by [`Self::told`].
-    pub(crate) fn all_told(&self, name: &str) -> usize {
-        self.receiver.inbox.alerts.lock().unwrap().iter().filter(|(_, alert)| alert["labels"]["alertname"] == name).count()
+    /// Whether a message about this alert has come with this status and was not taken out by [`Self::told`].
+    pub(crate) fn was_told(&self, name: &str, status: &str) -> bool {
+        let inbox = self.receiver.inbox.alerts.lock().unwrap();
+        inbox.iter().any(|(_, alert)| alert["labels"]["alertname"] == name && alert["status"] == status)
     }
 
     /// Waits for the next message about this alert with this status, `firing` or `resolved`: the receiver's path, and the alert.

@@ -34,6 +34,7 @@ pub(crate) struct Builder {
     connectors: u8,
     policy: Vec<(String, String)>,
     timeouts: Vec<(String, String)>,
+    terminal: Vec<(String, String)>,
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
@@ -79,6 +80,12 @@ impl Builder {
     /// A key of every terminal's `timeouts`, its value in TOML.
     pub(crate) fn timeout(mut self, key: &str, value: &str) -> Self {
         set(&mut self.timeouts, key, value);
+        self
+    }
+
+    /// A key of every terminal, its value in TOML.
+    pub(crate) fn terminal(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.terminal, key, value);
         self
     }
 
@@ -142,6 +149,7 @@ impl Rig {
             connectors: 1,
             policy: Vec::new(),
             timeouts: Vec::new(),
+            terminal: Vec::new(),
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
@@ -233,6 +241,12 @@ impl Rig {
     pub(crate) fn verify(&self) -> Output {
         let journal = ["journal", "verify", "--journal"];
         Command::new(BINARY).args(journal).arg(&self.journal).output().unwrap()
+    }
+
+    /// `quittance journal show`.
+    pub(crate) fn journal_show(&self) -> String {
+        let shown = Command::new(BINARY).args(["journal", "show", "--journal"]).arg(&self.journal).output().unwrap();
+        String::from_utf8(shown.stdout).unwrap()
     }
 
     /// The end of a test: no terminal's ledger is out of balance, the program ends in order, its journal is sound, and the bank has

@@ -4,3 +4,4 @@ mod backoff;
 mod exchange;
 mod live;
 mod money;
+mod random;

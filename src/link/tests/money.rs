@@ -3,7 +3,7 @@
 use super::exchange::*;
 
 use crate::journal::record::Cause;
-use crate::link::exchange::Action;
+use crate::link::exchange::{Action, Lane};
 use crate::link::{Loss, Outcome};
 use crate::protocol::Dol;
 use crate::protocol::request::Request;
@@ -198,4 +198,51 @@ fn an_answer_cannot_be_for_what_has_not_been_written() {
     bench.slow_wire = true;
     bench.ask(Request::ListSessions { offset: 0 });
     assert_eq!(bench.frame(list), [ended(2, Outcome::Unsent), lose(Loss::OutOfStep)]);
+}
+
+#[test]
+fn what_waits_behind_a_status_is_not_written_after_noise() {
+    for request in [start(), Request::AuthSession] {
+        let mut bench = Bench::with([Request::Enable, start()]);
+        bench.frame(NOT_OK);
+        assert_eq!(bench.frame(Response::Cancelled), [answered(3, Response::Cancelled)]);
+        assert_eq!(bench.ask(request), [], "it waits for the status");
+        assert_eq!(
+            bench.noise(),
+            [ended(4, Outcome::Unsent), unanswered(2, Cause::LinkLost), lose(Loss::Garbage)],
+            "not one byte was written"
+        );
+    }
+}
+
+#[test]
+fn a_status_ends_nothing_that_has_waited_for_it() {
+    // The card flow ends by itself, and the next one is asked for before the status comes.
+    let mut bench = Bench::with([Request::Enable, start()]);
+    assert_eq!(bench.frame(NOT_OK), [fence()]);
+    assert_eq!(bench.frame(Response::Cancelled), [answered(3, Response::Cancelled)]);
+    assert_eq!(bench.ask(start()), []);
+    assert_eq!(
+        bench.frame(status(TerminalState::Enabled)),
+        [answered(2, NOT_OK), Action::Write { lane: Lane::Flow, request: start() }]
+    );
+
+    // Both are refused, and others are asked for before the status comes.
+    let mut bench = Bench::with([Request::AuthSession, Request::CancelSession]);
+    assert_eq!(bench.frame(NOT_OK), [fence()]);
+    assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, NOT_OK)]);
+    assert_eq!(bench.ask(COMMIT), []);
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), [Action::Write { lane: Lane::Command, request: COMMIT }]);
+}
+
+#[test]
+fn a_reset_drops_no_card_flow_that_was_asked_for_after_it() {
+    for (request, answer) in [(Request::Reset, OK), (Request::Synchronize, Response::Synchronize)] {
+        let mut bench = Bench::with([request.clone(), start()]);
+        assert_eq!(bench.frame(answer.clone()), [answered(2, answer.clone())]);
+        assert_eq!(bench.frame(NOT_OK), [answered(3, NOT_OK)], "the refusal is Start Session's");
+
+        let mut bench = Bench::with([start(), request]);
+        assert_eq!(bench.frame(answer.clone()), [answered(3, answer), ended(2, Outcome::FlowEnded)]);
+    }
 }

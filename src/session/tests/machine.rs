@@ -104,7 +104,7 @@ fn the_same_card_before_energy_voids_the_earlier_hold_once() {
 fn a_tap_to_stop_is_told_and_ends_the_flow_that_it_opened() {
     let mut charging = Life::held(Apollo);
     charging.does(energy(1240));
-    assert_eq!(charging.does(Input::StopTapped { tapped_in: id() }), []);
+    assert_eq!(charging.does(Input::StopTapped { tapped_in: Some(id()) }), []);
     assert_eq!((charging.state(), charging.last(1)), ("approved", vec!["stop_tapped"]));
     assert_eq!(charging.machine.session().energy, Some(minor(1240)));
 
@@ -114,7 +114,7 @@ fn a_tap_to_stop_is_told_and_ends_the_flow_that_it_opened() {
     assert_eq!((tapped.state(), by), ("cancelled", &Fact::Cancelled { by: CancelledBy::TapToStop }));
     // It had just been decided when the second tap came.
     charging.does(void());
-    assert_eq!(charging.does(Input::StopTapped { tapped_in: id() }), []);
+    assert_eq!(charging.does(Input::StopTapped { tapped_in: Some(id()) }), []);
     assert_eq!(charging.last(1), ["disposal_decided"]);
 }
 
@@ -327,7 +327,7 @@ fn what_is_kept_and_what_is_refused_when_the_journal_is_full() {
         Input::Attempted(ok()),
         Input::Listed(crate::session::Verdict::Absent),
         Input::Recover,
-        Input::StopTapped { tapped_in: id() },
+        Input::StopTapped { tapped_in: Some(id()) },
         Input::DuplicateTap,
     ];
     for input in kept {

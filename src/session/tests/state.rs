@@ -55,7 +55,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("cancelled", Fact::Cancelled { by: CancelledBy::Api }),
         ("failed", Fact::Failed { why: "no".to_owned() }),
         ("energy", Fact::EnergyReported { amount: minor(1) }),
-        ("stop_tapped", Fact::StopTapped { tapped_in: id() }),
+        ("stop_tapped", Fact::StopTapped { tapped_in: Some(id()) }),
         ("decided_commit", decided(commit(3140))),
         ("decided_void", decided(Decision::Void)),
         ("attempt_started", Fact::AttemptStarted { attempt: 1 }),

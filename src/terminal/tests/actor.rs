@@ -121,6 +121,10 @@ struct Stand {
 
 impl Stand {
     async fn set_up() -> Self {
+        Self::set_up_with(|_| {}).await
+    }
+
+    async fn set_up_with(change: impl FnOnce(&mut TerminalSettings)) -> Self {
         let id: TerminalId = "bay-01".parse().unwrap();
         let depot = Depot::start(vec![SimConfig::apollo(id.clone())]).await.unwrap();
         let sim = depot.terminal(&id).unwrap().clone();
@@ -135,7 +139,9 @@ impl Stand {
             currency: "EUR".parse().unwrap(),
             fleet: fleet.clone().recipient(),
         };
-        let terminal = TerminalActor::new(settings(&id, depot.address(&id).unwrap()), around, Vec::new(), false).start();
+        let mut settings = settings(&id, depot.address(&id).unwrap());
+        change(&mut settings);
+        let terminal = TerminalActor::new(settings, around, Vec::new(), false).start();
         fleet.send(Watch(terminal.clone())).await.unwrap();
         terminal.send(OpenLink { quarantined: false }).await.unwrap();
         views.wait_for(|view| view.as_ref().is_some_and(|view| view.reconciled)).await.unwrap();
@@ -255,6 +261,24 @@ async fn a_new_set_up_waits_for_an_authorisation() {
     assert!(facts.contains(&"attempt_refused"), "{facts:?}");
     assert!(!facts.contains(&"authorise_unanswered"), "{facts:?}");
     assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
+}
+
+/// A card that is presented to a terminal that scans gets a session before anything else, and without one it is dropped. The next
+/// driver is served.
+#[actix::test]
+async fn a_scanned_card_without_a_durable_session_is_dropped() {
+    let mut stand = Stand::set_up_with(|settings| settings.preauth = Some(Amount::from_minor(2500))).await;
+    stand.sim.wait_until(TerminalState::WaitCard).await;
+    stand.journal.refuse_next(1);
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    stand.sim.wait_for_requests(Sent::Start, 2).await;
+    assert_eq!((stand.sim.count(Sent::Cancel), stand.sim.count(Sent::Auth)), (1, 0));
+    assert_eq!(stand.kinds(), Vec::<&str>::new());
+    stand.sim.wait_until(TerminalState::WaitCard).await;
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    let session = stand.state("approved").await;
+    assert_eq!(session.amount_requested, Some(Amount::from_minor(2500)));
+    assert_eq!(stand.kinds(), ["opened", "authorise_intended", "hold_placed"]);
 }
 
 /// What a link says after the next one was opened is not taken for the next one's: its loss would end the exchanges of the new one,

@@ -101,6 +101,9 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path) -> String {
         write!(text, "\n[[terminals]]\nid = \"{}\"\nfamily = \"{family}\"\n", handle.id()).unwrap();
         write!(text, "link = {{ {kind} = \"{address}\" }}\nconnectors = {}\n", builder.connectors).unwrap();
         writeln!(text, "timeouts = {{ {} }}", timeouts.join(", ")).unwrap();
+        for (key, value) in &builder.terminal {
+            writeln!(text, "{key} = {value}").unwrap();
+        }
         if builder.serial_numbers {
             writeln!(text, "serial_number = \"{serial_number}\"").unwrap();
         }
