@@ -16,7 +16,7 @@
 //!  3                    session   one attempt to take money
 //!  2             link         journal                sim   the other side of the wire, for tests and
 //!  1          protocol        metrics                      `termsim`; knows rows 0 and 1 only, and the
-//!  0            id · money · time · card                   orchestrator never imports it
+//!  0      id · money · time · card · tls                  orchestrator never imports it
 //! ```
 //!
 //! A file imports its own row and lower ones; `tests/suite/tidy.rs` sees to it.
@@ -45,3 +45,4 @@ pub mod session;
 pub mod sim;
 pub mod terminal;
 pub mod time;
+pub mod tls;

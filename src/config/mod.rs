@@ -3,6 +3,7 @@
 //!
 //! Relative paths are relative to the working directory of the process, as with any daemon.
 
+mod link;
 mod raw;
 mod settings;
 mod terminals;

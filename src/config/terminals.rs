@@ -1,13 +1,10 @@
 //! The terminals and the rules for their sessions: `[policy]`, `[[terminals]]` and `[terminals.policy]`.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use config::Value;
-
-use super::Mistake;
 use super::raw::{self, Section};
+use super::{Mistake, link};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
@@ -142,7 +139,7 @@ pub(super) fn read(
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
-        if let Some(earlier) = address.and_then(|address| links.insert(place(&address), link_path.clone())) {
+        if let Some(earlier) = address.and_then(|address| links.insert(link::place(&address), link_path.clone())) {
             mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
         }
         terminals.extend(settings);
@@ -158,7 +155,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     });
     let families = [("apollo", Family::Apollo), ("p6x", Family::P6x)];
     let family = section.required("family", m, |section, m| section.word("family", &families, m));
-    let address = link(&mut section, family, m);
+    let address = link::read(&mut section, family, m);
     let is_tcp = !matches!(address, Some(Address::Serial { .. }));
     let keepalive = keepalive(&mut section, is_tcp, m);
     let connectors = section.number("connectors", (1, 63), m).unwrap_or(1);
@@ -205,87 +202,11 @@ fn keepalive(section: &mut Section, is_tcp: bool, m: &mut Vec<Mistake>) -> Optio
     }
     let keepalive = section.duration("keepalive", m);
     if !is_tcp {
-        section.mistake("keepalive", "is for TCP links only", m);
+        section.mistake("keepalive", "is for TCP and TLS links only", m);
     } else if keepalive.is_some_and(|keepalive| keepalive >= SILENCE_LIMIT) {
         section.mistake("keepalive", "must be below 20s, after which the terminal gives the link up", m);
     }
     keepalive
-}
-
-fn link(terminal: &mut Section, family: Option<Family>, m: &mut Vec<Mistake>) -> Option<Address> {
-    let kinds = "needs exactly one of tcp = \"host:port\" and serial = \"/dev/…\"";
-    if !terminal.has("link") {
-        terminal.mistake("link", format!("is missing: {kinds}"), m);
-        return None;
-    }
-    let before = m.len();
-    let mut section = terminal.section("link", m);
-    if m.len() > before {
-        return None;
-    }
-    let (has_tcp, has_serial, has_tls) = (section.has("tcp"), section.has("serial"), section.has("tls"));
-    let tcp = section.take("tcp", m, host_and_port);
-    let serial = section.text("serial", m);
-    let has_baud = section.has("baud");
-    let baud = section.number("baud", (1200, 921_600), m);
-    if section.discard("tls") {
-        section.discard("ca");
-        section.discard("server_name");
-        section.mistake("tls", "is not yet supported: use tcp on a private network", m);
-    }
-    let path = terminal.path("link");
-    let mut wrong = |message: &str| m.push(Mistake { path: path.clone(), message: message.to_owned() });
-    if usize::from(has_tcp) + usize::from(has_serial) + usize::from(has_tls) != 1 {
-        wrong(kinds);
-    }
-    if has_tcp && family == Some(Family::P6x) {
-        wrong("a P6X is reached by serial only");
-    }
-    if has_baud && !has_serial {
-        wrong("baud is for serial links only");
-    }
-    section.finish(m);
-    match (tcp, serial) {
-        (Some(address), None) => Some(Address::Tcp(address)),
-        (None, Some(path)) => Some(Address::Serial { path, baud: baud.unwrap_or(57_600) }),
-        _ => None,
-    }
-}
-
-/// `host:port`; an address that is not private is refused, a name cannot be judged here.
-fn host_and_port(value: &Value) -> Result<String, String> {
-    let wanted = || raw::wrong("\"host:port\"", value);
-    let text = raw::text(value)?;
-    let (host, port) = text.rsplit_once(':').ok_or_else(wanted)?;
-    let port = port.parse::<u16>().map_err(|_| wanted())?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let legal = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-    let address = bare.unwrap_or(host).parse::<IpAddr>().ok();
-    let well_formed = if bare.is_some() { matches!(address, Some(IpAddr::V6(_))) } else { legal(host) };
-    if port == 0 || !well_formed {
-        return Err(wanted());
-    }
-    match address {
-        Some(address) if !is_private(address) => {
-            Err(format!("{address} is not a private address, and plain TCP would carry card data over a public network"))
-        }
-        _ => Ok(text),
-    }
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
-/// What makes two links the same: the baud rate and the case of a host name do not matter.
-fn place(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.to_ascii_lowercase(),
-        Address::Serial { path, .. } => path.clone(),
-    }
 }
 
 fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeouts {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::id::TerminalId;
 use crate::journal::Record;
 use crate::journal::record::{Cause, ConfirmedBy, Decision, Fact, Outcome as Ending, Report, ReportResult};
-use crate::link::Outcome;
+use crate::link::{Outcome, Whose};
 use crate::metrics::{Attempt, Decided, Disposed, Metrics, Reconciled};
 use crate::protocol::Request;
 use crate::protocol::response::{Response, Verdict};
@@ -214,6 +214,14 @@ impl Observer for Watch {
     fn frame_error(&self, terminal: &TerminalId, kind: &'static str) {
         if let Some(metrics) = self.metrics.terminal(terminal) {
             metrics.frame_error(kind);
+        }
+    }
+
+    fn certificate(&self, terminal: &TerminalId, whose: Whose, expires: Timestamp) {
+        let Some(metrics) = self.metrics.terminal(terminal) else { return };
+        match whose {
+            Whose::Terminals => metrics.set_link_certificate_expiry(expires),
+            Whose::Ours => metrics.set_client_certificate_expiry(expires),
         }
     }
 

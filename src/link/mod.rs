@@ -13,21 +13,27 @@ mod task;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
 pub use task::{Orders, open, open_with};
+pub use tls::{MinVersion, Tls, TlsWire};
 pub use wire::Wire;
 
 use std::time::Duration;
 
 use crate::journal::record::Cause;
 use crate::protocol::{Family, Request, Response};
+use crate::time::Timestamp;
+use crate::tls::Fault;
 
 /// Where a terminal is to be found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// `host:port`.
     Tcp(String),
+    /// Likewise, with TLS.
+    Tls(Box<Tls>),
     /// A serial device by its path.
     Serial {
         /// Such as `/dev/serial/by-path/…`.
@@ -112,6 +118,13 @@ pub struct Told {
 /// What a link has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A certificate passed by while a wire of TLS was being opened; comes before [`Event::Opened`], and also when that never comes.
+    Certificate {
+        /// Who shows it.
+        whose: Whose,
+        /// When it ceases to be valid.
+        expires: Timestamp,
+    },
     /// The wire is open; nothing has been sent yet.
     Opened,
     /// An exchange has ended. Every order gets exactly one of these, also when the link is lost.
@@ -133,12 +146,24 @@ pub enum Event {
     Lost(Loss),
 }
 
+/// Who shows a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The terminal.
+    Terminals,
+    /// We do.
+    Ours,
+}
+
 /// Why a link is gone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// It could not be opened; says why.
     #[error("{0}")]
     Refused(String),
+    /// TLS, or that only one side speaks it.
+    #[error("TLS: {0}")]
+    Tls(Fault),
     /// The other side closed it, or the device was unplugged.
     #[error("the other side closed the link, or the device was unplugged")]
     Closed,
@@ -164,6 +189,7 @@ impl Loss {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
+            Self::Tls(_) => "tls",
             Self::Closed => "closed",
             Self::Io(_) => "io",
             Self::Timeout(_) => "timeout",

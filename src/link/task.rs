@@ -9,16 +9,17 @@ use actix::Recipient;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::protocol::request::Options;
 use crate::protocol::{BlockFormat, CodecError, Discipline, HostCodec, ProtocolError, Response};
 use crate::time::{Clock, Timestamp};
+use crate::tls::Fault;
 
 use super::exchange::{Action, Exchanges, Lane};
 use super::wire::Wire;
-use super::{Address, Event, Generation, Loss, Order, Outcome, Settings, Told, serial, tcp};
+use super::{Address, Event, Generation, Loss, Order, Outcome, Settings, Told, serial, tcp, tls};
 
 /// Two lanes hold one order each. As many again may be on the way while the link waits for its listener; whoever asks for
 /// more does not wait for answers, and is refused.
@@ -35,6 +36,12 @@ const QUIET_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Within a frame no sender pauses for so long (assumed: PSP, Frame format, names no inter-byte timeout).
 const SILENCE: Duration = Duration::from_millis(500);
+
+/// How long what has come before may still be read after the other side takes no more bytes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What every record of TLS begins with whose sender answers a stranger: an alert, or something of a handshake, and the version.
+const TLS_RECORDS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 
 /// The handle of a link. Dropping it closes the wire; [`Event::Lost`] then follows the ends of all exchanges.
 #[derive(Debug)]
@@ -59,12 +66,18 @@ impl Orders {
     }
 }
 
-/// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`].
+/// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`]; with TLS, what is known about
+/// certificates comes before.
 pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>) -> Orders {
-    let address = settings.address.clone();
+    let (address, listener) = (settings.address.clone(), events.clone());
+    let tell = async move |event| {
+        // A listener that is gone has let go of the link, which the task will notice.
+        let _ = listener.send(Told { link: generation, event }).await;
+    };
     open_with(settings, generation, clock, events, async move {
         match address {
-            Address::Tcp(address) => tcp::open(&address).await,
+            Address::Tcp(address) => tcp::connect(&address).await.map(Wire::Tcp),
+            Address::Tls(tls) => tls::open(*tls, tell).await,
             Address::Serial { path, baud } => serial::open(&path, baud),
         }
     })
@@ -78,7 +91,7 @@ where
     let (orders, asked) = mpsc::channel(ORDERS);
     let (held, dropped) = oneshot::channel();
     let discipline = match settings.address {
-        Address::Tcp(_) => Discipline::Strict,
+        Address::Tcp(_) | Address::Tls(_) => Discipline::Strict,
         Address::Serial { .. } => Discipline::Resynchronise,
     };
     let task = Task {
@@ -91,6 +104,7 @@ where
         exchanges: Exchanges::new(settings.timeouts),
         codec: HostCodec::new(settings.family, discipline),
         input: BytesMut::with_capacity(READ),
+        heard: false,
         silent_at: None,
         output: VecDeque::new(),
         stalled_at: None,
@@ -118,6 +132,8 @@ struct Task {
     exchanges: Exchanges,
     codec: HostCodec,
     input: BytesMut,
+    /// A sound frame has come.
+    heard: bool,
     /// When an incomplete frame stays incomplete (serial only).
     silent_at: Option<Timestamp>,
     /// At most one frame for each lane.
@@ -166,7 +182,10 @@ impl Task {
                 _ = &mut dropped => return Ok(()),
                 Some(order) = self.asked.recv() => self.take_order(order).await?,
                 written = write_some(&mut writer, self.output.front().map(|outgoing| &outgoing.bytes)),
-                    if !self.output.is_empty() => self.wrote(written.map_err(io_loss)?)?,
+                    if !self.output.is_empty() => match written {
+                        Ok(count) => self.wrote(count)?,
+                        Err(error) => return Err(self.last_words(&mut reader, error).await),
+                    },
                 read = reader.read_buf(&mut self.input) => {
                     if read.map_err(io_loss)? == 0 {
                         return Err(Loss::Closed);
@@ -209,7 +228,26 @@ impl Task {
         Ok(())
     }
 
+    /// The other side takes no more bytes. It may have answered before, or said why: that it does not want our certificate is told
+    /// only after the handshake (TLS 1.3), when a request may be on its way already.
+    async fn last_words(&mut self, reader: &mut (impl AsyncReadExt + Unpin), error: io::Error) -> Loss {
+        let until = self.clock.instant_of(self.clock.now().after(LAST_WORDS));
+        loop {
+            self.input.reserve(READ);
+            match timeout_at(until, reader.read_buf(&mut self.input)).await {
+                Ok(Ok(1..)) => {
+                    if let Err(loss) = self.take_frames().await {
+                        return loss;
+                    }
+                }
+                Ok(Err(said)) => return io_loss(said),
+                Ok(Ok(0)) | Err(_) => return io_loss(error),
+            }
+        }
+    }
+
     async fn take_frames(&mut self) -> Stop {
+        let speaks_tls = !self.heard && TLS_RECORDS.iter().any(|record| self.input.starts_with(record));
         loop {
             self.codec.set_status_outstanding(self.exchanges.status_outstanding());
             let decoded = self.codec.decode(&mut self.input);
@@ -223,15 +261,18 @@ impl Task {
                 self.resynchronised().await?;
             }
             match decoded {
-                Ok(Some(Ok(response))) => self.take_frame(response).await?,
+                Ok(Some(Ok(response))) => {
+                    self.heard = true;
+                    self.take_frame(response).await?;
+                }
                 // A whole frame, with a code that answers nothing that we ever ask.
                 Ok(Some(Err(ProtocolError::UnknownMessage { .. }))) => {}
-                Ok(Some(Err(_))) if self.discipline == Discipline::Strict => return Err(Loss::Garbage),
+                Ok(Some(Err(_))) if self.discipline == Discipline::Strict => return Err(garbage(speaks_tls)),
                 Ok(Some(Err(_))) => self.resynchronised().await?,
                 Ok(None) => break,
                 Err(CodecError::Protocol(error)) => {
                     self.report(error).await?;
-                    return Err(Loss::Garbage);
+                    return Err(garbage(speaks_tls));
                 }
                 Err(CodecError::Io(error)) => return Err(io_loss(error)),
             }
@@ -307,7 +348,8 @@ impl Task {
 
 /// A wire that nothing old comes out of any more.
 async fn prepare(wire: impl Future<Output = io::Result<Wire>>, discipline: Discipline) -> Result<Wire, Loss> {
-    let mut wire = wire.await.map_err(|error| Loss::Refused(error.to_string()))?;
+    let refused = |error: io::Error| fault(&error).map_or_else(|| Loss::Refused(error.to_string()), Loss::Tls);
+    let mut wire = wire.await.map_err(refused)?;
     if discipline == Discipline::Resynchronise {
         wait_for_quiet(&mut wire).await?;
     }
@@ -342,7 +384,19 @@ async fn until(clock: Clock, moment: Option<Timestamp>) {
     }
 }
 
+fn garbage(speaks_tls: bool) -> Loss {
+    if speaks_tls { Loss::Tls(Fault::SpeaksTls) } else { Loss::Garbage }
+}
+
+/// What TLS has to say about it.
+fn fault(error: &io::Error) -> Option<Fault> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()).cloned()
+}
+
 fn io_loss(error: io::Error) -> Loss {
+    if let Some(fault) = fault(&error) {
+        return Loss::Tls(fault);
+    }
     match error.kind() {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted

@@ -8,11 +8,15 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_serial::SerialStream;
 
+use super::tls::TlsWire;
+
 /// The wire of a link. Dropping it closes it.
 #[derive(Debug)]
 pub enum Wire {
     /// TCP.
     Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsWire>),
     /// A serial device.
     Serial(SerialStream),
     /// Memory, for simulations.
@@ -23,6 +27,7 @@ impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Serial(stream) => match Pin::new(stream).poll_read(context, buffer) {
                 Poll::Ready(Err(error)) if is_unplugged(&error) => Poll::Ready(Ok(())),
                 poll => poll,
@@ -36,6 +41,7 @@ impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Serial(stream) => match Pin::new(stream).poll_write(context, bytes) {
                 Poll::Ready(Err(error)) if is_unplugged(&error) => Poll::Ready(Ok(0)),
                 poll => poll,
@@ -47,6 +53,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             // Flushing a serial port is tcdrain(3): it blocks the thread, and with it every terminal of the arbiter.
             Self::Serial(_) => Poll::Ready(Ok(())),
             Self::Pipe(stream) => Pin::new(stream).poll_flush(context),
@@ -56,6 +63,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Serial(_) => Poll::Ready(Ok(())),
             Self::Pipe(stream) => Pin::new(stream).poll_shutdown(context),
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::id::TerminalId;
 use crate::money::Currency;
 use crate::protocol::Family;
+use crate::time::Timestamp;
 
 pub use names::{COMMANDS, FRAME_ERROR_KINDS, RESTART_REASONS};
 pub use terminal::{Attempt, Decided, Disposed, Reconciled, TerminalMetrics};
@@ -36,6 +37,7 @@ pub struct Metrics {
     journal_damaged: Gauge,
     stranded: Gauge,
     stranded_amount: Gauge,
+    api_certificate_expiry: Gauge,
     process: Option<Process>,
     rendering: Mutex<usize>,
 }
@@ -56,6 +58,7 @@ impl Metrics {
             journal_damaged: source.gauge(&names::JOURNAL_DAMAGED, Vec::new()),
             stranded: source.gauge(&names::SESSIONS_STRANDED, Vec::new()),
             stranded_amount: source.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
+            api_certificate_expiry: source.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
             process: Process::new(&source),
             rendering: Mutex::new(0),
             source,
@@ -108,6 +111,11 @@ impl Metrics {
     pub fn set_stranded(&self, sessions: usize, minor: u64) {
         self.stranded.set(sessions as f64);
         self.stranded_amount.set(minor as f64);
+    }
+
+    /// When the certificate of the API expires.
+    pub fn set_api_certificate_expiry(&self, at: Timestamp) {
+        self.api_certificate_expiry.set(at.unix_seconds());
     }
 }
 

@@ -53,8 +53,9 @@ pub const COMMANDS: [&str; 14] = [
 
 /// Why a link is opened again: the `reason` label. All reasons of a lost link, those for which a terminal gives up a link that
 /// works, and two of the fleet's own.
-pub const RESTART_REASONS: [&str; 14] = [
+pub const RESTART_REASONS: [&str; 15] = [
     "refused",
+    "tls",
     "closed",
     "io",
     "timeout",
@@ -201,6 +202,21 @@ pub(super) const RECONCILED_AT: Name = Name {
     kind: Kind::Gauge,
     help: "When our holds were last compared with the terminal's, in seconds since 1970; 0 when never.",
 };
+pub(super) const LINK_CERTIFICATE_EXPIRY: Name = Name {
+    name: "quittance_link_certificate_expiry_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When the certificate that the terminal last showed expires, in seconds since 1970; 0 when there is none.",
+};
+pub(super) const CLIENT_CERTIFICATE_EXPIRY: Name = Name {
+    name: "quittance_client_certificate_expiry_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When our own certificate for the terminal expires, in seconds since 1970; 0 when there is none.",
+};
+pub(super) const API_CERTIFICATE_EXPIRY: Name = Name {
+    name: "quittance_api_certificate_expiry_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When the API's certificate expires, in seconds since 1970; 0 when there is none.",
+};
 pub(super) const JOURNAL_APPEND_DURATION: Name = Name {
     name: "quittance_journal_append_duration_seconds",
     kind: Kind::Histogram(APPEND_SECONDS),
@@ -247,7 +263,7 @@ pub(super) const BUILD_INFO: Name =
     Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
 
 /// All of them.
-pub(super) const ALL: [Name; 39] = [
+pub(super) const ALL: [Name; 42] = [
     SESSIONS_APPROVED,
     SESSIONS_DECLINED,
     SESSIONS_DISPOSED,
@@ -275,6 +291,9 @@ pub(super) const ALL: [Name; 39] = [
     RECONCILIATIONS,
     DISCREPANCIES,
     RECONCILED_AT,
+    LINK_CERTIFICATE_EXPIRY,
+    CLIENT_CERTIFICATE_EXPIRY,
+    API_CERTIFICATE_EXPIRY,
     JOURNAL_APPEND_DURATION,
     JOURNAL_ERRORS,
     JOURNAL_WRITABLE,

@@ -94,6 +94,8 @@ pub struct TerminalMetrics {
     reconciliations: [Counter; 3],
     discrepancies: Vec<(&'static str, Counter)>,
     reconciled_at: Gauge,
+    link_certificate_expiry: Gauge,
+    client_certificate_expiry: Gauge,
 }
 
 impl TerminalMetrics {
@@ -152,6 +154,8 @@ impl TerminalMetrics {
             reconciliations: RESULTS.map(|result| source.counter(&names::RECONCILIATIONS, with("result", result))),
             discrepancies: counters(&names::DISCREPANCIES, "kind", &names::DISCREPANCY_KINDS),
             reconciled_at: gauge(&names::RECONCILED_AT),
+            link_certificate_expiry: gauge(&names::LINK_CERTIFICATE_EXPIRY),
+            client_certificate_expiry: gauge(&names::CLIENT_CERTIFICATE_EXPIRY),
             source: source.clone(),
             labels,
         }
@@ -291,6 +295,16 @@ impl TerminalMetrics {
     /// When a reconciliation last succeeded.
     pub fn reconciled_at(&self, at: Timestamp) {
         self.reconciled_at.set(at.unix_seconds());
+    }
+
+    /// When the certificate that the terminal shows expires.
+    pub fn set_link_certificate_expiry(&self, at: Timestamp) {
+        self.link_certificate_expiry.set(at.unix_seconds());
+    }
+
+    /// When the certificate that we show to it expires.
+    pub fn set_client_certificate_expiry(&self, at: Timestamp) {
+        self.client_certificate_expiry.set(at.unix_seconds());
     }
 
     pub(super) fn write_state(&self) {

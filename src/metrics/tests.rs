@@ -10,7 +10,7 @@ fn metrics(terminals: u32) -> Metrics {
 }
 
 /// A terminal's metrics, beside the journal's errors: name, type, and the further labels with how many series they make.
-const TABLE: [(&str, &str, &[&str], usize); 28] = [
+const TABLE: [(&str, &str, &[&str], usize); 31] = [
     ("quittance_sessions_approved_total", "counter", &[], 1),
     ("quittance_sessions_declined_total", "counter", &[], 1),
     ("quittance_sessions_disposed_total", "counter", &["outcome"], 4),
@@ -26,7 +26,7 @@ const TABLE: [(&str, &str, &[&str], usize); 28] = [
     ("quittance_ledger_imbalance", "gauge", &[], 1),
     ("quittance_link_up", "gauge", &[], 1),
     ("quittance_terminal_state", "gauge", &["state"], 7),
-    ("quittance_link_restarts_total", "counter", &["reason"], 14),
+    ("quittance_link_restarts_total", "counter", &["reason"], 15),
     ("quittance_terminal_quarantined", "gauge", &[], 1),
     ("quittance_exchange_duration_seconds", "histogram", &["command"], 14),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 14),
@@ -38,6 +38,9 @@ const TABLE: [(&str, &str, &[&str], usize); 28] = [
     ("quittance_disposals_pending", "gauge", &[], 1),
     ("quittance_disposals_past_fifth_attempt", "gauge", &[], 1),
     ("quittance_dead_man_mismatch", "gauge", &[], 1),
+    ("quittance_link_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
+    ("quittance_client_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
+    ("quittance_api_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
     ("quittance_journal_errors_total", "counter", &[], 1),
 ];
 
@@ -54,8 +57,10 @@ fn every_series_of_a_terminal_starts_at_zero() {
         for line in lines {
             let unreachable = line.contains(r#"state="unreachable""#);
             assert!(line.ends_with(if unreachable { " 1" } else { " 0" }), "{line}");
-            assert_eq!(line.contains(FULL), name != "quittance_journal_errors_total", "{line}");
-            let expected = if name == "quittance_journal_errors_total" { 0 } else { 2 + labels.len() };
+            let of_nobody =
+                ["quittance_journal_errors_total", "quittance_api_certificate_expiry_timestamp_seconds"].contains(&name);
+            assert_eq!(line.contains(FULL), !of_nobody, "{line}");
+            let expected = if of_nobody { 0 } else { 2 + labels.len() };
             assert_eq!(line.matches("=\"").count(), expected, "{line}");
             assert!(labels.iter().all(|label| line.contains(&format!("{label}=\""))), "{line}");
         }
@@ -81,6 +86,9 @@ fn what_is_counted_is_shown() {
     terminal.state("wait_auth");
     terminal.exchange("commit_session", Duration::from_millis(30));
     terminal.frame_error("something_new");
+    terminal.set_link_certificate_expiry(Timestamp::from_unix_millis(1_900_000_000_000));
+    terminal.set_client_certificate_expiry(Timestamp::from_unix_millis(1_900_000_001_000));
+    metrics.set_api_certificate_expiry(Timestamp::from_unix_millis(1_900_000_002_000));
     metrics.journal_error();
     metrics.set_journal_writable(true);
     metrics.set_stranded(2, 7000);
@@ -98,6 +106,9 @@ fn what_is_counted_is_shown() {
         r#"quittance_exchange_duration_seconds_bucket{terminal="bay-01",family="apollo",command="commit_session",le="0.01"} 0"#,
         r#"quittance_exchange_duration_seconds_bucket{terminal="bay-01",family="apollo",command="commit_session",le="0.05"} 1"#,
         r#"quittance_frame_errors_total{terminal="bay-01",family="apollo",kind="something_new"} 1"#,
+        r#"quittance_link_certificate_expiry_timestamp_seconds{terminal="bay-01",family="apollo"} 1900000000"#,
+        r#"quittance_client_certificate_expiry_timestamp_seconds{terminal="bay-01",family="apollo"} 1900000001"#,
+        "quittance_api_certificate_expiry_timestamp_seconds 1900000002",
         "quittance_journal_errors_total 1",
         "quittance_journal_writable 1",
         "quittance_journal_damaged 0",

@@ -15,6 +15,7 @@ use super::handle::SimHandle;
 use super::quirks::Quirks;
 use super::stage::Stage;
 use super::terminal::SimTerminal;
+use super::tls::TlsListen;
 use super::{listener, pty};
 use crate::id::TerminalId;
 use crate::protocol::Family;
@@ -25,8 +26,21 @@ use crate::time::Clock;
 pub enum Listen {
     /// A listening socket; port 0 takes a free one.
     Tcp(SocketAddr),
+    /// Likewise, with TLS.
+    Tls(Box<TlsListen>),
     /// A pseudo terminal, under this path (a symbolic link, which keeps its name when the device is unplugged and plugged).
     Pty(PathBuf),
+}
+
+impl Listen {
+    /// The socket's address, if it is one.
+    pub(super) const fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Tls(tls) => Some(tls.address),
+            Self::Pty(_) => None,
+        }
+    }
 }
 
 /// One terminal of a depot.
@@ -67,7 +81,7 @@ pub enum DepotError {
     #[error("two terminals are called {0}")]
     Twice(TerminalId),
     /// The family does not speak over that (PSP, Transports).
-    #[error("terminal {0}: a P6X is reached by pty only, a simulated Apollo by tcp only")]
+    #[error("terminal {0}: a P6X is reached by pty only, a simulated Apollo by tcp or tls only")]
     Transport(TerminalId),
     /// The socket or device could not be made.
     #[error("terminal {id} cannot be reached at {at}: {error}")]
@@ -140,7 +154,14 @@ impl Depot {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: wanted.to_string(), error };
                 let socket = TcpListener::bind(wanted).await.map_err(wrong)?;
                 let address = socket.local_addr().map_err(wrong)?;
-                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket)))
+                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, None)))
+            }
+            (Family::Apollo, Listen::Tls(tls)) => {
+                let wrong = |error| DepotError::Io { id: id.clone(), at: tls.address.to_string(), error };
+                tls.config().map_err(wrong)?;
+                let socket = TcpListener::bind(tls.address).await.map_err(wrong)?;
+                let address = socket.local_addr().map_err(wrong)?;
+                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, Some(*tls))))
             }
             (Family::P6x, Listen::Pty(path)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: path.display().to_string(), error };
@@ -149,7 +170,9 @@ impl Depot {
                 self.links.push(path);
                 (address, tokio::spawn(pty::serve(Arc::clone(&stage), device)))
             }
-            (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_)) => return Err(DepotError::Transport(id)),
+            (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_) | Listen::Tls(_)) => {
+                return Err(DepotError::Transport(id));
+            }
         };
         self.tasks.push(task);
         self.index.insert(id.clone(), self.terminals.len());

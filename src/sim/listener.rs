@@ -1,15 +1,18 @@
-//! Serves a simulated terminal over TCP. The newest connection wins (PSP 18, point 3).
+//! Serves a simulated terminal over TCP or TLS. The newest connection wins (PSP 18, point 3).
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::stage::{Parcel, Stage};
+use super::tls::TlsListen;
 use super::wire;
 
 /// How long to wait before trying again to listen, or to accept when the system has refused to.
@@ -18,32 +21,49 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// What may pile up unread by the host before a simulated terminal gives the connection up.
 const UNREAD_MAX: usize = 1 << 20;
 
+/// A host that does not get on with the handshake is let go after this.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A connection that bytes go through, with TLS or without.
+trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
+
+/// A host on its way through the handshake.
+type Arriving = Pin<Box<dyn Future<Output = io::Result<Box<dyn Line>>> + Send>>;
+
 /// A host that is connected.
 struct Guest {
-    stream: TcpStream,
+    reader: ReadHalf<Box<dyn Line>>,
+    writer: WriteHalf<Box<dyn Line>>,
     heard: BytesMut,
     unsent: BytesMut,
+    /// Bytes were written that TLS may not have passed on yet.
+    unflushed: bool,
     /// Closed once everything before the cut is written.
     ending: bool,
 }
 
 /// What happened.
 enum Event {
-    Arrived(io::Result<TcpStream>),
+    Knocked(io::Result<TcpStream>),
+    Arrived(io::Result<Box<dyn Line>>),
     Read(io::Result<usize>),
     Wrote(io::Result<usize>),
     Woken,
 }
 
 /// Serves the terminal until the task is dropped.
-pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpListener) {
+pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpListener, tls: Option<TlsListen>) {
     let mut listener = Some(listener);
+    let mut arriving: Option<Arriving> = None;
     let mut guest: Option<Guest> = None;
     loop {
         stage.tick();
         let plugged = stage.plugged();
         if !plugged {
             listener = None;
+            arriving = None;
             if guest.take().is_some() {
                 stage.disconnected();
             }
@@ -54,21 +74,30 @@ pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpL
 
         let next = stage.next_wake();
         let event = tokio::select! {
-            arrived = accept(listener.as_ref(), plugged) => Event::Arrived(arrived),
+            knocked = accept(listener.as_ref(), plugged) => Event::Knocked(knocked),
+            arrived = arrive(arriving.as_mut()) => Event::Arrived(arrived),
             event = converse(guest.as_mut()) => event,
             () = stage.woken() => Event::Woken,
             () = until(next) => Event::Woken,
         };
         match event {
-            Event::Arrived(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
+            Event::Knocked(Ok(socket)) => {
+                let _ = socket.set_nodelay(true);
+                arriving = Some(greet(socket, tls.clone()));
+            }
+            Event::Knocked(Err(_)) => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+            Event::Arrived(Ok(line)) => {
+                arriving = None;
                 if guest.take().is_some() {
                     stage.disconnected();
                 }
-                guest = Some(Guest { stream, heard: BytesMut::new(), unsent: BytesMut::new(), ending: false });
+                let (reader, writer) = tokio::io::split(line);
+                let (heard, unsent) = (BytesMut::new(), BytesMut::new());
+                guest = Some(Guest { reader, writer, heard, unsent, unflushed: false, ending: false });
                 stage.connected();
             }
-            Event::Arrived(Err(_)) => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+            // Whoever fails at the handshake has been told so by TLS, as far as it can be told.
+            Event::Arrived(Err(_)) => arriving = None,
             Event::Read(Ok(1..)) => {
                 if let Some(guest) = guest.as_mut() {
                     hear(&stage, &mut guest.heard);
@@ -80,7 +109,10 @@ pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpL
             }
             Event::Wrote(Ok(_)) | Event::Woken => {}
         }
-        if guest.as_ref().is_some_and(|guest| guest.ending && guest.unsent.is_empty() || guest.unsent.len() > UNREAD_MAX) {
+        if guest
+            .as_ref()
+            .is_some_and(|guest| guest.ending && guest.unsent.is_empty() && !guest.unflushed || guest.unsent.len() > UNREAD_MAX)
+        {
             guest = None;
             stage.disconnected();
         }
@@ -104,7 +136,7 @@ fn pack(stage: &Stage, guest: &mut Option<Guest>) {
         };
         match stage.next_parcel(true) {
             Some(Parcel::Bytes(bytes)) => open.unsent.extend_from_slice(&bytes),
-            Some(Parcel::Cut) if open.unsent.is_empty() => {
+            Some(Parcel::Cut) if open.unsent.is_empty() && !open.unflushed => {
                 *guest = None;
                 stage.disconnected();
             }
@@ -126,20 +158,40 @@ async fn accept(listener: Option<&TcpListener>, plugged: bool) -> io::Result<Tcp
     }
 }
 
+fn greet(socket: TcpStream, tls: Option<TlsListen>) -> Arriving {
+    Box::pin(async move {
+        let Some(tls) = tls else { return Ok(Box::new(socket) as Box<dyn Line>) };
+        let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(socket)).await;
+        Ok(Box::new(shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?) as Box<dyn Line>)
+    })
+}
+
+async fn arrive(arriving: Option<&mut Arriving>) -> io::Result<Box<dyn Line>> {
+    match arriving {
+        Some(arriving) => arriving.await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn converse(guest: Option<&mut Guest>) -> Event {
-    let Some(Guest { stream, heard, unsent, .. }) = guest else {
+    let Some(Guest { reader, writer, heard, unsent, unflushed, .. }) = guest else {
         return std::future::pending().await;
     };
-    let (mut reader, mut writer) = stream.split();
     tokio::select! {
         read = reader.read_buf(heard) => Event::Read(read),
-        wrote = writer.write(unsent), if !unsent.is_empty() => {
+        wrote = send(writer, unsent), if *unflushed || !unsent.is_empty() => {
+            *unflushed = !unsent.is_empty();
             if let Ok(count) = wrote {
                 unsent.advance(count);
             }
             Event::Wrote(wrote)
         }
     }
+}
+
+/// Writes what there is to be written, and then sees to it that it leaves: gives 0 when all of it has left.
+async fn send(writer: &mut WriteHalf<Box<dyn Line>>, unsent: &BytesMut) -> io::Result<usize> {
+    if unsent.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(unsent).await }
 }
 
 /// Sleeps until then; for ever when there is no such moment.

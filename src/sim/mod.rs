@@ -4,7 +4,7 @@
 //! ```text
 //!  SimHandle (cards, faults, observation)
 //!      │
-//!    stage ── faults, outbox, log ──── listener (TCP) or pty
+//!    stage ── faults, outbox, log ──── listener (TCP, TLS) or pty
 //!      │
 //!  SimTerminal (machine) ──► Bank (the truth) ──► Ledger
 //! ```
@@ -29,6 +29,7 @@ mod stage;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traffic;
 mod wire;
 
@@ -45,5 +46,6 @@ pub use quirks::{CardTimeout, Quirks};
 pub use settings::{Settings, SettingsError};
 pub use stage::Snapshot;
 pub use terminal::{Input, Output, SimTerminal};
+pub use tls::{TlsListen, TlsVersions};
 pub use traffic::{Fate, Traffic};
 pub use wire::{Heard, Style};

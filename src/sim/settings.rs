@@ -10,8 +10,10 @@ use super::bank::Policy;
 use super::chance::Chances;
 use super::depot::{Listen, SimConfig};
 use super::drivers::Drivers;
+use super::tls::{TlsListen, TlsVersions};
 use crate::id::TerminalId;
 use crate::protocol::Family;
+use crate::tls::{IdentityFiles, files};
 
 /// What `termsim` is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,11 +85,46 @@ struct TerminalSection {
     faults: Option<Chances>,
 }
 
+/// Exactly one of the first three; the rest belongs to `tls`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ListenSection {
-    Tcp(SocketAddr),
-    Pty(PathBuf),
+#[serde(deny_unknown_fields)]
+struct ListenSection {
+    tcp: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
+    pty: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+    versions: Option<TlsVersions>,
+}
+
+impl ListenSection {
+    /// Where a terminal of this family listens, or what is wrong with it.
+    fn read(self, family: Family) -> Result<Listen, Vec<(&'static str, String)>> {
+        let wanted = if family == Family::P6x { "pty" } else { "tcp or tls" };
+        let other = || vec![("", format!("a simulated {} listens on {wanted} only", family.as_str()))];
+        let of_tls = self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || self.versions.is_some();
+        match (family, self.tcp, self.tls, self.pty) {
+            (Family::Apollo, None, Some(address), None) => {
+                let (Some(cert), Some(key)) = (self.cert, self.key) else {
+                    return Err(vec![("", "tls needs cert and key".to_owned())]);
+                };
+                let identity = IdentityFiles { cert, key };
+                let (of_cert, of_key) = identity.mistakes();
+                let of_ca = self.client_ca.as_deref().and_then(|path| files::roots(path).err());
+                let mistakes = [(".cert", of_cert), (".key", of_key), (".client_ca", of_ca)];
+                let mistakes: Vec<_> =
+                    mistakes.into_iter().filter_map(|(key, error)| Some((key, error?.to_string()))).collect();
+                let versions = self.versions.unwrap_or_default();
+                let tls = TlsListen { address, identity, client_ca: self.client_ca, versions };
+                if mistakes.is_empty() { Ok(Listen::Tls(Box::new(tls))) } else { Err(mistakes) }
+            }
+            _ if of_tls => Err(vec![("", "cert, key, client_ca and versions are for tls only".to_owned())]),
+            (Family::Apollo, Some(address), None, None) => Ok(Listen::Tcp(address)),
+            (Family::P6x, None, None, Some(path)) => Ok(Listen::Pty(path)),
+            _ => Err(other()),
+        }
+    }
 }
 
 impl Settings {
@@ -122,31 +159,27 @@ impl Settings {
                     continue;
                 }
             };
-            let fresh = |address: &SocketAddr| address.port() != 0;
-            for (other, _) in &terminals {
-                if other.id == id {
-                    mistakes.push(format!("{key}.id: {id} is there already"));
+            if terminals.iter().any(|(other, _)| other.id == id) {
+                mistakes.push(format!("{key}.id: {id} is there already"));
+            }
+            let listen = match section.listen.read(section.family) {
+                Ok(listen) => listen,
+                Err(wrong) => {
+                    mistakes.extend(wrong.into_iter().map(|(below, message)| format!("{key}.listen{below}: {message}")));
+                    continue;
                 }
-                let same = match (&other.listen, &section.listen) {
-                    (Listen::Tcp(other), ListenSection::Tcp(address)) => other == address && fresh(address),
-                    (Listen::Pty(other), ListenSection::Pty(path)) => other == path,
-                    _ => false,
+            };
+            for (other, _) in &terminals {
+                let same = match (other.listen.socket(), listen.socket()) {
+                    (Some(other), Some(address)) => other == address && address.port() != 0,
+                    _ => other.listen == listen,
                 };
                 if same {
                     mistakes.push(format!("{key}.listen: {} listens there already", other.id));
                 }
             }
-            let mut config = match (section.family, section.listen) {
-                (Family::Apollo, ListenSection::Tcp(address)) => {
-                    SimConfig { listen: Listen::Tcp(address), ..SimConfig::apollo(id) }
-                }
-                (Family::P6x, ListenSection::Pty(path)) => SimConfig::p6x(id, path),
-                (family, _) => {
-                    let wanted = if family == Family::P6x { "pty" } else { "tcp" };
-                    mistakes.push(format!("{key}.listen: a simulated {} listens on {wanted} only", family.as_str()));
-                    continue;
-                }
-            };
+            let usual = if section.family == Family::P6x { SimConfig::p6x(id, "") } else { SimConfig::apollo(id) };
+            let mut config = SimConfig { listen, ..usual };
             if let Some(serial_number) = section.serial_number {
                 if serial_number.len() > 14 && section.family == Family::P6x {
                     mistakes.push(format!("{key}.serial_number: a P6X has 14 characters at most"));

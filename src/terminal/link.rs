@@ -199,6 +199,7 @@ impl TerminalActor {
                 error!(terminal = %self.id(), response = response.name(), "the terminal said something that nobody asked for");
                 self.around.observer.frame_error(&self.settings.id, "unasked");
             }
+            Event::Certificate { whose, expires } => self.around.observer.certificate(&self.settings.id, whose, expires),
             Event::FrameError(kind) => self.around.observer.frame_error(&self.settings.id, kind),
             Event::Lost(loss) => self.lost(ctx, &loss),
         }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use crate::id::TerminalId;
 use crate::journal::Journal;
 use crate::journal::record::Report;
-use crate::link::Outcome;
+use crate::link::{Outcome, Whose};
 use crate::money::Currency;
 use crate::protocol::Request;
 use crate::session::Session;
@@ -41,6 +41,8 @@ pub trait Observer: SessionObserver {
     fn exchanged(&self, terminal: &TerminalId, request: &Request, outcome: &Outcome, took: Duration);
     /// Bytes came that are no frame, or frames that answer nothing.
     fn frame_error(&self, terminal: &TerminalId, kind: &'static str);
+    /// A certificate was shown on a terminal's link.
+    fn certificate(&self, terminal: &TerminalId, whose: Whose, expires: Timestamp);
     /// Our holds have been compared with the terminal's.
     fn reconciled(&self, terminal: &TerminalId, report: &Report, at: Timestamp);
     /// The sessions that have not ended, for gauges that depend on the time.

@@ -24,4 +24,6 @@ mod scan;
 mod scrape;
 mod terminal;
 mod tidy;
+mod tls;
 mod tools;
+mod wires;

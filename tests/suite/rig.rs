@@ -5,6 +5,7 @@
 //! line of the program's log. The limit of all waiting is far beyond what any of it takes; it only ends a test of a broken program.
 
 mod api;
+pub(crate) mod certificates;
 mod child;
 mod site;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use quittance::id::{TerminalId, TerminalSessionId};
 use quittance::protocol::response::TerminalState;
-use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimHandle, Snapshot};
+use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimConfig, SimHandle, Snapshot};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,6 +32,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 pub(crate) struct Builder {
     apollos: usize,
     p6xs: usize,
+    others: Vec<(SimConfig, String)>,
     connectors: u8,
     policy: Vec<(String, String)>,
     timeouts: Vec<(String, String)>,
@@ -62,6 +64,12 @@ impl Builder {
     /// So many P6X on pseudo terminals: `p6x-1`, …
     pub(crate) fn p6xs(mut self, count: usize) -> Self {
         self.p6xs = count;
+        self
+    }
+
+    /// A terminal of its own kind, and the `link` that leads to it, in TOML, with `ADDRESS` where its address belongs.
+    pub(crate) fn other(mut self, config: SimConfig, link: String) -> Self {
+        self.others.push((config, link));
         self
     }
 
@@ -146,6 +154,7 @@ impl Rig {
         let mut builder = Builder {
             apollos: 0,
             p6xs: 0,
+            others: Vec::new(),
             connectors: 1,
             policy: Vec::new(),
             timeouts: Vec::new(),

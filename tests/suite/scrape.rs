@@ -39,18 +39,21 @@ const CONTRACT: [(&str, &str, &[&str]); 23] = [
 ];
 
 /// Likewise, for alerts, beyond the contract's table.
-const FOR_ALERTS: [(&str, &str, &[&str]); 4] = [
+const FOR_ALERTS: [(&str, &str, &[&str]); 6] = [
     ("quittance_in_doubt_amount_minor", GAUGE, &["currency"]),
     ("quittance_disposals_pending", GAUGE, &[]),
     ("quittance_disposals_past_fifth_attempt", GAUGE, &[]),
     ("quittance_dead_man_mismatch", GAUGE, &[]),
+    ("quittance_link_certificate_expiry_timestamp_seconds", GAUGE, &[]),
+    ("quittance_client_certificate_expiry_timestamp_seconds", GAUGE, &[]),
 ];
 
 /// Those of the program as a whole, with all their labels. The first three are the contract's.
-const OF_THE_PROGRAM: [(&str, &str, &[&str]); 12] = [
+const OF_THE_PROGRAM: [(&str, &str, &[&str]); 13] = [
     ("quittance_journal_append_duration_seconds", HISTOGRAM, &[]),
     ("quittance_journal_errors_total", COUNTER, &[]),
     ("quittance_build_info", GAUGE, &["version", "revision"]),
+    ("quittance_api_certificate_expiry_timestamp_seconds", GAUGE, &[]),
     ("quittance_journal_writable", GAUGE, &[]),
     ("quittance_journal_damaged", GAUGE, &[]),
     ("quittance_sessions_stranded", GAUGE, &[]),

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file imports only equal or lower rows.
-const ROWS: [(&str, u8); 15] = [
+const ROWS: [(&str, u8); 16] = [
     ("id", 0),
     ("money", 0),
     ("time", 0),
     ("card", 0),
+    ("tls", 0),
     ("protocol", 1),
     ("metrics", 1),
     ("link", 2),
@@ -21,7 +22,7 @@ const ROWS: [(&str, u8); 15] = [
     ("config", 7),
     ("cli", 8),
 ];
-const SIM_MAY_IMPORT: [&str; 6] = ["sim", "protocol", "id", "money", "time", "card"];
+const SIM_MAY_IMPORT: [&str; 7] = ["sim", "protocol", "id", "money", "time", "card", "tls"];
 const TOP_LEVEL: [&str; 7] = ["Cargo.lock", "Cargo.toml", "README.md", "config", "dashboards", "src", "tests"];
 const LONGEST: usize = 600;
 

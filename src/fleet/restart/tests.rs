@@ -1,6 +1,7 @@
 use super::*;
 use crate::link::Loss;
 use crate::metrics::RESTART_REASONS;
+use crate::tls::Fault;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -106,6 +107,7 @@ fn histories() {
 fn every_reason_has_its_series() {
     let losses = [
         Loss::Refused(String::new()),
+        Loss::Tls(Fault::NotTls),
         Loss::Closed,
         Loss::Io(String::new()),
         Loss::Timeout("commit_session"),

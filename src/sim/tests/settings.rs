@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::sim::{Listen, Policy, Settings};
+use crate::sim::{Listen, Policy, Settings, TlsListen, TlsVersions};
+use crate::tls::IdentityFiles;
 
 #[test]
 fn the_example_is_understood() {
@@ -48,6 +49,39 @@ fn all_mistakes_are_said_at_once() {
         "terminals[3].listen:",
     ] {
         assert!(said.contains(key), "{key} is missing in {said}");
+    }
+}
+
+#[test]
+fn tls_needs_files_that_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["a.local".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("a.pem"), folder.path().join("a.key"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let parse = |listen: &str| {
+        let listen = listen.replace('@', &folder.path().display().to_string());
+        Settings::parse(&format!("[[terminals]]\nid = \"a\"\nfamily = \"apollo\"\nlisten = {{ {listen} }}\n"))
+    };
+    let sound = "tls = \"127.0.0.1:3204\", cert = \"@/a.pem\", key = \"@/a.key\"";
+    let all = parse(&format!("{sound}, client_ca = \"@/a.pem\", versions = \"1.2\"")).unwrap();
+    let tls = TlsListen {
+        address: "127.0.0.1:3204".parse().unwrap(),
+        identity: IdentityFiles { cert: cert.clone(), key },
+        client_ca: Some(cert),
+        versions: TlsVersions::Only12,
+    };
+    assert_eq!(all.terminals[0].0.listen, Listen::Tls(Box::new(tls)));
+    for (listen, wrong) in [
+        ("tls = \"127.0.0.1:3204\", cert = \"@/a.pem\"".to_owned(), "terminals[0].listen: tls needs cert and key"),
+        (sound.replace("a.key", "a.pem"), "terminals[0].listen.key: "),
+        (sound.replace("a.pem", "b.pem"), "terminals[0].listen.cert: "),
+        (format!("{sound}, client_ca = \"@/none\""), "terminals[0].listen.client_ca: "),
+        (format!("{sound}, tcp = \"127.0.0.1:1\""), "terminals[0].listen: "),
+        ("tcp = \"127.0.0.1:1\", client_ca = \"@/a.pem\"".to_owned(), "terminals[0].listen: "),
+    ] {
+        let said = parse(&listen).unwrap_err().to_string();
+        assert!(said.starts_with(wrong) && said.matches("terminals[").count() == 1, "{listen}: {said}");
     }
 }
 

@@ -43,6 +43,7 @@ impl Observer for Witness {
     }
     fn exchanged(&self, _: &TerminalId, _: &Request, _: &Outcome, _: Duration) {}
     fn frame_error(&self, _: &TerminalId, _: &'static str) {}
+    fn certificate(&self, _: &TerminalId, _: crate::link::Whose, _: Timestamp) {}
     fn reconciled(&self, _: &TerminalId, _: &Report, _: Timestamp) {}
     fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Timestamp) {}
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use quittance::protocol::Family;
 use quittance::sim::{Bank, Depot, SimConfig, SimHandle, Snapshot};
 use sha2::{Digest, Sha256};
 use tokio::runtime::{self, Handle};
@@ -24,7 +23,7 @@ pub(super) struct Site {
 
 struct Place {
     handle: SimHandle,
-    address: String,
+    link: String,
     serial_number: String,
 }
 
@@ -36,7 +35,10 @@ impl Site {
             let path = folder.join(&name);
             SimConfig::p6x(name.parse().unwrap(), path)
         });
-        let configs: Vec<SimConfig> = apollos.chain(p6xs).collect();
+        let apollos = apollos.map(|config| (config, "{ tcp = \"ADDRESS\" }".to_owned()));
+        let p6xs = p6xs.map(|config| (config, "{ serial = \"ADDRESS\" }".to_owned()));
+        let all = apollos.chain(p6xs).chain(builder.others.iter().cloned());
+        let (configs, links): (Vec<SimConfig>, Vec<String>) = all.unzip();
         let serial_numbers: Vec<String> = configs.iter().map(|config| config.serial_number.clone()).collect();
         let (opened, open) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -51,8 +53,13 @@ impl Site {
             });
         });
         let (bank, places, runtime) = open.recv().unwrap();
-        let places = places.into_iter().zip(serial_numbers);
-        let places = places.map(|((handle, address), serial_number)| Place { handle, address, serial_number }).collect();
+        let places = places.into_iter().zip(links).zip(serial_numbers);
+        let places = places.map(|(((handle, address), link), serial_number)| Place {
+            handle,
+            link: link.replace("ADDRESS", &address),
+            serial_number,
+        });
+        let places = places.collect();
         Self { bank, places, runtime, stop: Some(stop), thread: Some(thread) }
     }
 
@@ -93,13 +100,9 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path) -> String {
     table(&mut text, "[policy]", &builder.policy);
     table(&mut text, "[supervision]", &builder.supervision);
     let timeouts: Vec<String> = builder.timeouts.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    for Place { handle, address, serial_number } in &site.places {
-        let (family, kind) = match handle.family() {
-            Family::Apollo => ("apollo", "tcp"),
-            Family::P6x => ("p6x", "serial"),
-        };
-        write!(text, "\n[[terminals]]\nid = \"{}\"\nfamily = \"{family}\"\n", handle.id()).unwrap();
-        write!(text, "link = {{ {kind} = \"{address}\" }}\nconnectors = {}\n", builder.connectors).unwrap();
+    for Place { handle, link, serial_number } in &site.places {
+        write!(text, "\n[[terminals]]\nid = \"{}\"\nfamily = \"{}\"\n", handle.id(), handle.family().as_str()).unwrap();
+        write!(text, "link = {link}\nconnectors = {}\n", builder.connectors).unwrap();
         writeln!(text, "timeouts = {{ {} }}", timeouts.join(", ")).unwrap();
         for (key, value) in &builder.terminal {
             writeln!(text, "{key} = {value}").unwrap();
