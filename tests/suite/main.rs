@@ -9,14 +9,17 @@
 mod alarm;
 mod ask;
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
 mod fuzzed;
 mod golden;
+mod messages;
 mod outages;
 mod process;
 mod prometheus;
+mod requests;
 mod restart;
 mod rig;
 mod rules;
