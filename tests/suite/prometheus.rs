@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
 
-use super::tools;
+use super::tool;
 
 /// A broken rule is told from a slow machine by this.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -50,12 +50,12 @@ pub(crate) struct Alert {
 impl Watchers {
     /// Starts them over these programs, by the name that becomes the label `instance`. None where they are not installed.
     pub(crate) fn start(faster: f64, targets: &[(&str, String)]) -> Option<Self> {
-        let prometheus = tools::find(&["prometheus"])?;
-        let alertmanager = tools::find(&["prometheus-alertmanager", "alertmanager"])?;
+        let prometheus = tool::tool("prometheus", "prometheus")?;
+        let alertmanager = tool::tool("prometheus-alertmanager", "prometheus-alertmanager")?;
         let folder = tempfile::tempdir().unwrap();
         let receiver = Receiver::start();
         let place = |name: &str| folder.path().join(name);
-        let shipped = |name: &str| fs::read_to_string(tools::root().join(name)).unwrap();
+        let shipped = |name: &str| fs::read_to_string(tool::root().join(name)).unwrap();
 
         let told = shipped("config/alertmanager.yml").replace("http://127.0.0.1:9095", &receiver.url);
         fs::write(place("alertmanager.yml"), divide_times(&told, faster)).unwrap();
@@ -145,7 +145,7 @@ impl Watchers {
 
 /// The shipped example, with our addresses in the place of its own.
 fn prometheus_config(faster: f64, alertmanager: &str, targets: &[(&str, String)]) -> String {
-    let shipped = fs::read_to_string(tools::root().join("config/prometheus.yml")).unwrap();
+    let shipped = fs::read_to_string(tool::root().join("config/prometheus.yml")).unwrap();
     let (head, example) = shipped.split_once("    static_configs:\n      - targets: [\"127.0.0.1:8470\"]").unwrap();
     assert!(head.contains("job_name: quittance") && example.contains("site: depot-demo"));
     let mut text = head.replace("127.0.0.1:9093", alertmanager).replace("../dashboards/alerts.yml", "alerts.yml");

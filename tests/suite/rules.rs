@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use super::tools;
+use super::tool;
 
 const RUNBOOK: &str = "https://github.com/quittance/quittance/blob/main/README.md#";
 
 fn read(file: &str) -> String {
-    fs::read_to_string(tools::root().join(file)).unwrap()
+    fs::read_to_string(tool::root().join(file)).unwrap()
 }
 
 /// Every alert's name and lines; several may have one name. The file is written in one shape throughout.
@@ -122,15 +122,15 @@ fn every_alert_is_tried_before_while_and_after_it_should_fire() {
 
 #[test]
 fn promtool_and_amtool_find_nothing_wrong() {
-    if let Some(promtool) = tools::find(&["promtool"]) {
-        tools::must_succeed(&promtool, &["check", "rules", "dashboards/alerts.yml"]);
-        tools::must_succeed(&promtool, &["check", "config", "config/prometheus.yml"]);
+    if let Some(promtool) = tool::tool("promtool", "prometheus") {
+        tool::must_succeed(&promtool, &["check", "rules", "dashboards/alerts.yml"]);
+        tool::must_succeed(&promtool, &["check", "config", "config/prometheus.yml"]);
         let tests = ["dashboards/tests/alerts.yml", "dashboards/tests/days.yml", "dashboards/tests/words.yml"];
-        let said = tools::must_succeed(&promtool, &[&["test", "rules"], tests.as_slice()].concat());
+        let said = tool::must_succeed(&promtool, &[&["test", "rules"], tests.as_slice()].concat());
         assert_eq!(said.matches("SUCCESS").count(), tests.len(), "{said}");
     }
-    if let Some(amtool) = tools::find(&["amtool"]) {
-        tools::must_succeed(&amtool, &["check-config", "config/alertmanager.yml"]);
+    if let Some(amtool) = tool::tool("amtool", "prometheus-alertmanager") {
+        tool::must_succeed(&amtool, &["check-config", "config/alertmanager.yml"]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::rig::Rig;
-use super::tools;
+use super::tool;
 
 const COUNTER: &str = "counter";
 const GAUGE: &str = "gauge";
@@ -125,7 +125,7 @@ fn the_running_program_keeps_the_promise_of_names_types_and_labels() {
     for name in [&session, &open] {
         assert!(!text.contains(name.as_str()));
     }
-    if let Some(promtool) = tools::find(&["promtool"]) {
+    if let Some(promtool) = tool::tool("promtool", "prometheus") {
         let mut check = Command::new(promtool);
         let check = check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut check = check.spawn().unwrap();

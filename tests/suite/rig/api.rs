@@ -32,7 +32,8 @@ impl Api {
         self.address.read().unwrap().clone()
     }
 
-    fn url(&self, path: &str) -> String {
+    /// The path, with the server before it.
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address.read().unwrap())
     }
 
