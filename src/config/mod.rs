@@ -6,10 +6,12 @@
 mod link;
 mod quirks;
 mod raw;
+mod record;
 mod settings;
 mod terminals;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,7 +10,7 @@ fn metrics(terminals: u32) -> Metrics {
 }
 
 /// A terminal's metrics, beside the journal's errors: name, type, and the further labels with how many series they make.
-const TABLE: [(&str, &str, &[&str], usize); 31] = [
+const TABLE: [(&str, &str, &[&str], usize); 32] = [
     ("quittance_sessions_approved_total", "counter", &[], 1),
     ("quittance_sessions_declined_total", "counter", &[], 1),
     ("quittance_sessions_disposed_total", "counter", &["outcome"], 4),
@@ -30,7 +30,8 @@ const TABLE: [(&str, &str, &[&str], usize); 31] = [
     ("quittance_terminal_quarantined", "gauge", &[], 1),
     ("quittance_exchange_duration_seconds", "histogram", &["command"], 25),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 25),
-    ("quittance_frame_errors_total", "counter", &["kind"], 8),
+    ("quittance_frame_errors_total", "counter", &["kind"], 9),
+    ("quittance_recorder_dropped_total", "counter", &[], 1),
     ("quittance_reconciliations_total", "counter", &["result"], 3),
     ("quittance_reconciliation_discrepancies_total", "counter", &["kind"], 6),
     ("quittance_reconciliation_last_success_timestamp_seconds", "gauge", &[], 1),

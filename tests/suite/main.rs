@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
 mod alarm;
+mod allocations;
 mod ask;
 mod check;
 mod console;
 mod crowd;
 mod doubt;
 mod flows;
+mod frames;
 mod fuzzed;
 mod golden;
 mod messages;
@@ -20,15 +22,19 @@ mod outages;
 mod page;
 mod process;
 mod prometheus;
+mod recorder;
 mod requests;
 mod restart;
+mod reuse;
 mod rig;
 mod rules;
 mod scan;
 mod scrape;
 mod service;
+mod settings;
 mod terminal;
 mod tidy;
 mod tls;
 mod tool;
+mod update;
 mod wires;

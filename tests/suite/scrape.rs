@@ -38,8 +38,9 @@ const CONTRACT: [(&str, &str, &[&str]); 23] = [
     ("quittance_reconciliation_last_success_timestamp_seconds", GAUGE, &[]),
 ];
 
-/// Likewise, for alerts, beyond the contract's table.
-const FOR_ALERTS: [(&str, &str, &[&str]); 6] = [
+/// Likewise, beyond the contract's table, most of them for alerts.
+const FOR_ALERTS: [(&str, &str, &[&str]); 7] = [
+    ("quittance_recorder_dropped_total", COUNTER, &[]),
     ("quittance_in_doubt_amount_minor", GAUGE, &["currency"]),
     ("quittance_disposals_pending", GAUGE, &[]),
     ("quittance_disposals_past_fifth_attempt", GAUGE, &[]),
