@@ -12,6 +12,7 @@ mod ask;
 mod check;
 mod console;
 mod crowd;
+mod dashboards;
 mod doubt;
 mod flows;
 mod frames;
