@@ -12,6 +12,7 @@ mod crowd;
 mod doubt;
 mod flows;
 mod golden;
+mod https;
 mod outages;
 mod process;
 mod restart;
