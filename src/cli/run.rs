@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::api;
+use crate::api::{self, Certificate};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::journal::sqlite::SqliteJournal;
@@ -90,11 +90,22 @@ fn start_logs(config: &Config, environment: &Environment, format: LogFormat) {
 
 async fn orchestrate(config: Config) -> Result<(), String> {
     let clock = Clock::start();
+    for warning in config::warnings(&config, clock.now()) {
+        warn!(setting = warning.path, "{}", warning.message);
+    }
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let revision = option_env!("QUITTANCE_REVISION").unwrap_or("unknown");
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
     let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
 
+    let certificate = match config.api.tls.clone() {
+        Some(files) => {
+            let metrics = Arc::clone(&metrics);
+            let told = move |expires| metrics.set_api_certificate_expiry(expires);
+            Some(Certificate::open(files, clock, told).map_err(|error| format!("api.tls: {error}"))?)
+        }
+        None => None,
+    };
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
     let journal: Arc<dyn Journal> =
         Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
@@ -116,7 +127,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(config.api, fleet.clone(), move || rendered.render()) {
+    let (server, address) = match api::serve(config.api, certificate.as_ref(), fleet.clone(), move || rendered.render()) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -125,6 +136,9 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let handle = server.handle();
     let serving = actix::spawn(server);
+    if let Some(certificate) = certificate {
+        actix::spawn(certificate.watch());
+    }
     actix::spawn(watch_clock(clock));
     actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");

@@ -9,12 +9,14 @@ mod settings;
 mod terminals;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use settings::{Config, Site};
+pub use warnings::warnings;
 
 /// Environment variables by name. An argument, so that nothing below the command line reads the process's own.
 pub type Environment = BTreeMap<String, String>;

@@ -13,6 +13,7 @@ mod doubt;
 mod flows;
 mod fuzzed;
 mod golden;
+mod https;
 mod outages;
 mod process;
 mod restart;

@@ -6,7 +6,7 @@ use crate::api::tests::outside::Served;
 use crate::api::tests::{SESSION, Scripted, held, tokens};
 
 fn server(url: String, token: Option<&str>) -> Server {
-    Server { url, token: token.map(Into::into) }
+    Server { url, token: token.map(Into::into), ca: None }
 }
 
 fn sessions(server: Server, json: bool) -> (u8, String, String) {
