@@ -10,9 +10,9 @@ use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
-use crate::protocol::Family;
+use crate::protocol::{Family, Quirks};
 use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
-use crate::terminal::settings::{Quirks, TerminalSettings};
+use crate::terminal::settings::TerminalSettings;
 
 /// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
 const LADDER_ROOM: Duration = Duration::from_secs(3600);
@@ -161,7 +161,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     let connectors = section.number("connectors", (1, 63), m).unwrap_or(1);
     let serial_number = section.text("serial_number", m);
     let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
-    let quirks = quirks(section.section("quirks", m), m);
+    let quirks = quirks(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
     let policy = if section.has("policy") {
         let own = rules.overlaid(section.section("policy", m), m);
         let finished = own.finished();
@@ -174,9 +174,9 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
-        let link = Settings { address, family, timeouts };
+        let link = Settings { address, family, quirks, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy, quirks })
+        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy })
     };
     let settings = settings();
     (id, address, settings)
@@ -225,12 +225,13 @@ fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeo
     timeouts
 }
 
-fn quirks(mut section: Section, m: &mut Vec<Mistake>) -> Quirks {
+fn quirks(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Quirks {
     let mut code = |key, default| section.number(key, (0, 255), m).and_then(|code| u8::try_from(code).ok()).unwrap_or(default);
-    let documented = Quirks::default();
+    let documented = Quirks::of(family);
     let quirks = Quirks {
         read_card: code("read_card", documented.read_card),
         select_language: code("select_language", documented.select_language),
+        ..documented
     };
     if quirks.read_card == quirks.select_language {
         section.mistake("read_card", "must differ from select_language", m);

@@ -61,7 +61,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(p6x.link.timeouts, times(10, 30));
     assert_eq!((apollo.keepalive, p6x.keepalive), (Some(seconds(15)), None));
     assert_eq!(p6x.link.address, Address::Serial { path: "/dev/ttyS0".to_owned(), baud: 57_600 });
-    assert_eq!((apollo.quirks.read_card, apollo.quirks.select_language), (0x41, 0x40));
+    assert_eq!((apollo.link.quirks.read_card, apollo.link.quirks.select_language), (0x41, 0x40));
     assert_eq!(apollo.policy.max_session, seconds(43_200));
     assert_eq!(apollo.policy.retry.iter().map(Duration::as_secs).collect::<Vec<_>>(), [1, 5, 30, 60, 60, 60, 60, 60, 3600]);
     assert_eq!(apollo.policy.terminal_timeout_action, DeadManAction::Void);

@@ -22,7 +22,7 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
-use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money};
+use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money, waits_for_card};
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
 /// What the owner of the wire is to do, in order.
@@ -184,13 +184,13 @@ impl Exchanges {
             return Vec::new();
         }
         match response {
-            Response::TransactionEvent(_) => self.actions.push(Action::Unasked(response)),
+            Response::TransactionEvent(_) | Response::UiEvent { .. } => self.actions.push(Action::Unasked(response)),
             _ if self.opening => self.frame_while_opening(response, now),
             Response::Result(Verdict::Ok) => self.accepted(now),
             Response::Result(verdict @ Verdict::NotOk(_)) => self.refused(verdict, now),
             Response::Status(status) => self.status(status, now),
             Response::Cancelled => self.cancelled(now),
-            Response::CardRead(_) if self.flow_is(|request| matches!(request, Request::StartSession(_))) => {
+            Response::CardRead(_) | Response::ProprietaryCardRead(_) if self.flow_is(waits_for_card) => {
                 self.end_flow(Outcome::Answered(response), now);
             }
             Response::Approved { .. } | Response::PartiallyApproved { .. } | Response::Declined { .. }
@@ -198,7 +198,16 @@ impl Exchanges {
             {
                 self.end_flow(Outcome::Answered(response), now);
             }
-            Response::Synchronize | Response::Protocol(_) | Response::Ids(_) | Response::SessionList(_)
+            Response::Synchronize
+            | Response::Protocol(_)
+            | Response::Ids(_)
+            | Response::SessionList(_)
+            | Response::UpdateResult(_)
+            | Response::ProprietaryResponse(_)
+            | Response::File(_)
+            | Response::ConnectionInfo(_)
+            | Response::Receipt(_)
+            | Response::TransactionRecord(_)
                 if self.command_is(|request| names(&response, request)) =>
             {
                 let synchronized = response == Response::Synchronize;
@@ -219,7 +228,14 @@ impl Exchanges {
             | Response::Ids(_)
             | Response::SessionList(_)
             | Response::CardRead(_)
-            | Response::Declined { .. } => self.lose(Loss::OutOfStep, now),
+            | Response::ProprietaryCardRead(_)
+            | Response::Declined { .. }
+            | Response::UpdateResult(_)
+            | Response::ProprietaryResponse(_)
+            | Response::File(_)
+            | Response::ConnectionInfo(_)
+            | Response::Receipt(_)
+            | Response::TransactionRecord(_) => self.lose(Loss::OutOfStep, now),
         }
         self.done()
     }
@@ -254,7 +270,7 @@ impl Exchanges {
         for lane in [Lane::Command, Lane::Flow] {
             let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
             let Some(exchange) = exchange.as_mut().filter(|exchange| past(exchange.deadline)) else { continue };
-            if matches!(exchange.request, Request::StartSession(_)) {
+            if waits_for_card(&exchange.request) {
                 // PSP, Start Session: what a terminal sends when no card comes is unknown; perhaps nothing. Ask it.
                 exchange.deadline = None;
                 self.overdue = true;
@@ -384,7 +400,7 @@ impl Exchanges {
         }
         if let Some(verdict) = self.refusal.take() {
             // The Get Status was answered, so the Not OK was not for it.
-            let is_start = self.flow_is(|request| matches!(request, Request::StartSession(_)));
+            let is_start = self.flow_is(waits_for_card);
             if !self.flow_is(|_| true) || (is_start && waiting) {
                 return self.lose(Loss::OutOfStep, now);
             }
@@ -392,7 +408,7 @@ impl Exchanges {
         }
         // A status asked for before the card flow was says nothing about it.
         let Some(flow) = self.flow.as_ref().filter(|flow| flow.place.is_some_and(|place| place < asked_at)) else { return };
-        let is_start = matches!(flow.request, Request::StartSession(_));
+        let is_start = waits_for_card(&flow.request);
         let restarted = matches!(status.state, TerminalState::Offline | TerminalState::Online);
         if is_start && !waiting {
             self.end_flow(Outcome::FlowEnded, now);

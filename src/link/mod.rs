@@ -23,7 +23,7 @@ pub use wire::Wire;
 use std::time::Duration;
 
 use crate::journal::record::Cause;
-use crate::protocol::{Family, Request, Response};
+use crate::protocol::{Family, Quirks, Request, Response};
 use crate::time::Timestamp;
 use crate::tls::Fault;
 
@@ -61,8 +61,10 @@ pub struct Timeouts {
 pub struct Settings {
     /// Where.
     pub address: Address,
-    /// What for: decides what is tolerated on the receiving side.
+    /// What for.
     pub family: Family,
+    /// What is believed of the terminal: decides what is tolerated on the receiving side.
+    pub quirks: Quirks,
     /// How long.
     pub timeouts: Timeouts,
 }

@@ -9,28 +9,43 @@ use super::Timeouts;
 
 /// Which lane a request uses.
 pub(super) const fn is_card_flow(request: &Request) -> bool {
-    matches!(request, Request::StartSession(_) | Request::AuthSession)
+    matches!(request, Request::StartSession(_) | Request::ReadCard(_) | Request::AuthSession)
+}
+
+/// What is answered when a card is read.
+pub(super) const fn waits_for_card(request: &Request) -> bool {
+    matches!(request, Request::StartSession(_) | Request::ReadCard(_))
 }
 
 /// What must not leave before the link is set up: it moves money, or money would be next.
 pub(super) const fn moves_money(request: &Request) -> bool {
-    is_card_flow(request) || matches!(request, Request::CommitSession { .. } | Request::VoidSession { .. })
+    is_card_flow(request)
+        || matches!(request, Request::CommitSession { .. } | Request::VoidSession { .. } | Request::UpdateSession { .. })
 }
 
 /// What must not be settled by a frame found after garbage. A list of sessions proves disposals, so it counts.
 pub(super) const fn settles_money(request: &Request) -> bool {
     matches!(
         request,
-        Request::AuthSession | Request::CommitSession { .. } | Request::VoidSession { .. } | Request::ListSessions { .. }
+        Request::AuthSession
+            | Request::CommitSession { .. }
+            | Request::VoidSession { .. }
+            | Request::UpdateSession { .. }
+            | Request::ListSessions { .. }
     )
 }
+
+/// How long Get Receipt may take (PSP, Timeouts).
+const RECEIPT: Duration = Duration::from_secs(15);
 
 /// How long a request may take (PSP, Timeouts).
 pub(super) fn allowed(request: &Request, timeouts: Timeouts) -> Duration {
     match request {
-        Request::StartSession(_) => timeouts.card.saturating_add(timeouts.command),
+        Request::StartSession(_) | Request::ReadCard(_) => timeouts.card.saturating_add(timeouts.command),
         Request::AuthSession => timeouts.authorise,
-        Request::CommitSession { .. } | Request::VoidSession { .. } => timeouts.commit,
+        // PSP, Timeouts, does not name Update Session, but a bank is asked, and a doubt about a hold costs more than patience.
+        Request::CommitSession { .. } | Request::VoidSession { .. } | Request::UpdateSession { .. } => timeouts.commit,
+        Request::GetReceipt(_) => timeouts.command.max(RECEIPT),
         Request::Reset
         | Request::Synchronize
         | Request::Protocol(_)
@@ -40,7 +55,16 @@ pub(super) fn allowed(request: &Request, timeouts: Timeouts) -> Duration {
         | Request::GetStatus
         | Request::RequestIds
         | Request::CancelSession
-        | Request::ListSessions { .. } => timeouts.command,
+        | Request::ListSessions { .. }
+        | Request::RemoveSessions(_)
+        | Request::UiRequest(_)
+        | Request::SelectLanguage(_)
+        | Request::ProprietaryExchange(_)
+        | Request::MiFare(_)
+        | Request::ReadFile(_)
+        | Request::GetConnectionInfo(_)
+        | Request::GetTransactionRecord(_)
+        | Request::Control(_) => timeouts.command,
     }
 }
 
@@ -52,15 +76,27 @@ pub(super) const fn answered_by_ok(request: &Request) -> bool {
         | Request::Enable
         | Request::Disable
         | Request::CommitSession { .. }
-        | Request::VoidSession { .. } => true,
+        | Request::VoidSession { .. }
+        | Request::RemoveSessions(_)
+        | Request::UiRequest(_)
+        | Request::SelectLanguage(_)
+        | Request::Control(_) => true,
         Request::Synchronize
         | Request::Protocol(_)
         | Request::GetStatus
         | Request::RequestIds
         | Request::StartSession(_)
+        | Request::ReadCard(_)
         | Request::AuthSession
         | Request::CancelSession
-        | Request::ListSessions { .. } => false,
+        | Request::UpdateSession { .. }
+        | Request::ListSessions { .. }
+        | Request::ProprietaryExchange(_)
+        | Request::MiFare(_)
+        | Request::ReadFile(_)
+        | Request::GetConnectionInfo(_)
+        | Request::GetReceipt(_)
+        | Request::GetTransactionRecord(_) => false,
     }
 }
 
@@ -73,5 +109,13 @@ pub(super) const fn names(response: &Response, request: &Request) -> bool {
             | (Response::Status(_), Request::GetStatus)
             | (Response::Ids(_), Request::RequestIds)
             | (Response::SessionList(_), Request::ListSessions { .. })
+            | (Response::ProprietaryResponse(_), Request::ProprietaryExchange(_) | Request::MiFare(_))
+            | (Response::File(_), Request::ReadFile(_))
+            | (Response::ConnectionInfo(_), Request::GetConnectionInfo(_))
+            | (Response::Receipt(_), Request::GetReceipt(_))
+            | (Response::TransactionRecord(_), Request::GetTransactionRecord(_))
+    ) || matches!(
+        (response, request),
+        (Response::UpdateResult(result), Request::UpdateSession { session, .. }) if result.session.0 == session.0
     )
 }

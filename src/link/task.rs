@@ -12,8 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::protocol::request::Options;
-use crate::protocol::{BlockFormat, CodecError, Discipline, HostCodec, ProtocolError, Response};
+use crate::protocol::{CodecError, Discipline, HostCodec, ProtocolError, Response};
 use crate::time::{Clock, Timestamp};
 use crate::tls::Fault;
 
@@ -54,6 +53,10 @@ pub struct Orders {
 impl Orders {
     /// Asks for an exchange. Never waits: an order comes back when the link is gone, or has more than it can hold. An order
     /// that does not come back gets exactly one [`Event::Ended`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "an order comes back only when the link is gone, and is moved then, not copied"
+    )]
     pub fn ask(&self, order: Order) -> Result<(), Order> {
         self.orders.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order) => order,
@@ -102,7 +105,7 @@ where
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
-        codec: HostCodec::new(settings.family, discipline),
+        codec: HostCodec::with_quirks(settings.family, discipline, settings.quirks),
         input: BytesMut::with_capacity(READ),
         heard: false,
         silent_at: None,
@@ -284,12 +287,6 @@ impl Task {
     }
 
     async fn take_frame(&mut self, response: Response) -> Stop {
-        if let Response::Protocol(accepted) = &response
-            && accepted.options.contains(Options::EXTENDED_BLOCK)
-        {
-            // PSP, Extended-block switch: that answer is the last frame in the default block.
-            self.codec.set_format(BlockFormat::Extended);
-        }
         let actions = self.exchanges.frame(response, self.clock.now());
         self.carry_out(actions).await
     }

@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 /// Every request that is exchanged: the `command` label.
-pub const COMMANDS: [&str; 14] = [
+pub const COMMANDS: [&str; 25] = [
     "reset",
     "synchronize",
     "protocol",
@@ -35,7 +35,18 @@ pub const COMMANDS: [&str; 14] = [
     "cancel_session",
     "commit_session",
     "void_session",
+    "update_session",
     "list_sessions",
+    "read_card",
+    "ui_request",
+    "select_language",
+    "proprietary_exchange",
+    "mifare",
+    "read_file",
+    "get_connection_info",
+    "get_receipt",
+    "get_transaction_record",
+    "control",
 ];
 
 /// Why a link is opened again: the `reason` label. All reasons of a lost link, those for which a terminal gives up a link that

@@ -12,9 +12,9 @@ use tokio_util::codec::{Decoder as Decode, Encoder as Encode};
 
 use super::error::ProtocolError;
 use super::frame::{Decoder, Discipline, Envelope, Settings, write_frame};
-use super::request::Request;
-use super::response::{Context, Response};
-use super::{BlockFormat, Direction, Family};
+use super::request::{Options, Protocol, Request};
+use super::response::{Context, Response, Verdict};
+use super::{BlockFormat, Direction, Family, NotSupported, Quirks};
 
 /// Why a stream of frames has ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,22 +27,46 @@ pub enum CodecError {
     Protocol(#[from] ProtocolError),
 }
 
-/// The host's end: encodes requests, decodes responses.
+/// Why a request was not put into bytes; nothing was.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The wire failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It fits into no frame.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The terminal's family does not know it.
+    #[error(transparent)]
+    NotSupported(#[from] NotSupported),
+}
+
+/// The host's end: encodes requests, decodes responses. What the terminal's family does not know is not encoded.
+///
+/// It follows the block format by itself (PSP, Protocol, option 0x04): the answer to Protocol is the last frame before the format
+/// that it agrees on, the answer to Reset the last one before the default block (PSP 18.2).
 #[derive(Clone, Debug)]
 pub struct HostCodec {
     envelope: Envelope,
     decoder: Decoder,
     status_outstanding: bool,
+    reset_outstanding: bool,
 }
 
 impl HostCodec {
-    /// A codec for a new wire to a terminal of this family.
+    /// A codec for a new wire to a terminal of this family that does as the pages say.
     pub fn new(family: Family, discipline: Discipline) -> Self {
+        Self::with_quirks(family, discipline, Quirks::of(family))
+    }
+
+    /// A codec for a new wire to a terminal of this family.
+    pub fn with_quirks(family: Family, discipline: Discipline, quirks: Quirks) -> Self {
         let (from, format) = (Direction::FromTerminal, BlockFormat::Default);
         Self {
-            envelope: Envelope::of(Direction::FromHost, format),
-            decoder: Decoder::new(Settings { from, family, format, discipline }),
+            envelope: Envelope { magic: quirks.magic_sent, ..Envelope::of(Direction::FromHost, format) },
+            decoder: Decoder::new(Settings { from, family, format, discipline, quirks }),
             status_outstanding: false,
+            reset_outstanding: false,
         }
     }
 
@@ -61,6 +85,24 @@ impl HostCodec {
     pub fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
     }
+
+    fn follow(&mut self, response: &Response) {
+        match response {
+            Response::Protocol(accepted) => self.set_format(BlockFormat::agreed(*accepted)),
+            Response::Result(Verdict::Ok) if self.reset_outstanding => {
+                self.reset_outstanding = false;
+                self.set_format(BlockFormat::Default);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl BlockFormat {
+    /// What an answer to Protocol agrees on.
+    const fn agreed(accepted: Protocol) -> Self {
+        if accepted.options.contains(Options::EXTENDED_BLOCK) { Self::Extended } else { Self::Default }
+    }
 }
 
 impl Decode for HostCodec {
@@ -68,36 +110,50 @@ impl Decode for HostCodec {
     type Error = CodecError;
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
-        let Settings { family, format, .. } = *self.decoder.settings();
-        let context = Context { family, format, status_outstanding: self.status_outstanding };
-        next(&mut self.decoder, buffer, |code, payload| Response::decode(code, payload, &context))
+        let Settings { family, format, quirks, .. } = *self.decoder.settings();
+        let context = Context { family, format, status_outstanding: self.status_outstanding, quirks };
+        let item = next(&mut self.decoder, buffer, |code, payload| Response::decode(code, payload, &context))?;
+        if let Some(Ok(response)) = &item {
+            self.follow(response);
+        }
+        Ok(item)
     }
 }
 
 impl<M: Borrow<Request>> Encode<M> for HostCodec {
-    type Error = CodecError;
+    type Error = SendError;
 
-    fn encode(&mut self, request: M, out: &mut BytesMut) -> Result<(), CodecError> {
+    fn encode(&mut self, request: M, out: &mut BytesMut) -> Result<(), SendError> {
         let request = request.borrow();
-        write_frame(out, self.envelope, request.code(), |out| request.encode(out))?;
+        let Settings { family, quirks, .. } = *self.decoder.settings();
+        request.supported_by(family)?;
+        write_frame(out, self.envelope, request.code(&quirks), |out| request.encode(out, &quirks))?;
+        self.reset_outstanding = matches!(request, Request::Reset);
         Ok(())
     }
 }
 
-/// The terminal's end: encodes responses, decodes requests.
+/// The terminal's end: encodes responses, decodes requests. It follows the block format as [`HostCodec`] does.
 #[derive(Clone, Debug)]
 pub struct TerminalCodec {
     envelope: Envelope,
     decoder: Decoder,
+    reset_outstanding: bool,
 }
 
 impl TerminalCodec {
-    /// A codec for a new wire to a host.
+    /// A codec for a new wire to a host that does as the pages say.
     pub fn new(family: Family, discipline: Discipline) -> Self {
+        Self::with_quirks(family, discipline, Quirks::of(family))
+    }
+
+    /// A codec for a new wire to a host that believes this.
+    pub fn with_quirks(family: Family, discipline: Discipline, quirks: Quirks) -> Self {
         let (from, format) = (Direction::FromHost, BlockFormat::Default);
         Self {
             envelope: Envelope::of(Direction::FromTerminal, format),
-            decoder: Decoder::new(Settings { from, family, format, discipline }),
+            decoder: Decoder::new(Settings { from, family, format, discipline, quirks }),
+            reset_outstanding: false,
         }
     }
 
@@ -128,7 +184,12 @@ impl Decode for TerminalCodec {
     type Error = CodecError;
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
-        next(&mut self.decoder, buffer, Request::decode)
+        let quirks = self.decoder.settings().quirks;
+        let item = next(&mut self.decoder, buffer, |code, payload| Request::decode(code, payload, &quirks))?;
+        if let Some(Ok(request)) = &item {
+            self.reset_outstanding = matches!(request, Request::Reset);
+        }
+        Ok(item)
     }
 }
 
@@ -137,9 +198,17 @@ impl<M: Borrow<Response>> Encode<M> for TerminalCodec {
 
     fn encode(&mut self, response: M, out: &mut BytesMut) -> Result<(), CodecError> {
         let response = response.borrow();
-        let Settings { family, format, .. } = *self.decoder.settings();
-        let context = Context { family, format, status_outstanding: false };
+        let Settings { family, format, quirks, .. } = *self.decoder.settings();
+        let context = Context { family, format, status_outstanding: false, quirks };
         write_frame(out, self.envelope, response.code(), |out| response.encode(out, &context))?;
+        match response {
+            Response::Protocol(accepted) => self.set_format(BlockFormat::agreed(*accepted)),
+            Response::Result(Verdict::Ok) if self.reset_outstanding => {
+                self.reset_outstanding = false;
+                self.set_format(BlockFormat::Default);
+            }
+            _ => {}
+        }
         Ok(())
     }
 }

@@ -123,6 +123,14 @@ pub enum PayloadFault {
         /// Its value.
         value: u32,
     },
+    /// A text is not the one that must be there.
+    #[error("{field} must be {wanted:?}")]
+    Word {
+        /// The field.
+        field: &'static str,
+        /// What must be there.
+        wanted: &'static str,
+    },
     /// A field does not fit into the message (when sending).
     #[error("{field} has {bytes} bytes, but at most {most} fit")]
     TooLong {

@@ -1,6 +1,7 @@
 //! Reads the fields of a payload one after the other. Numbers have their most significant byte first (PSP, Frame format).
 
 use super::error::{PayloadFault, ProtocolError};
+use super::raw::RawPayload;
 
 /// What is left of a payload.
 pub(super) struct Fields<'a> {
@@ -55,6 +56,16 @@ impl<'a> Fields<'a> {
         String::from_utf8_lossy(text).into_owned()
     }
 
+    /// Text that may be absent or empty, which is the same.
+    pub(super) fn text_if_any(&mut self) -> Option<String> {
+        Some(self.text()).filter(|text| !text.is_empty())
+    }
+
+    /// Everything that is left, unread.
+    pub(super) fn raw(&mut self) -> RawPayload {
+        RawPayload::copy(self.skip_rest())
+    }
+
     pub(super) fn skip_rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.left)
     }
@@ -71,7 +82,7 @@ impl<'a> Fields<'a> {
         self.fault(PayloadFault::Value { field, value: value.into() })
     }
 
-    const fn fault(&self, fault: PayloadFault) -> ProtocolError {
+    pub(super) const fn fault(&self, fault: PayloadFault) -> ProtocolError {
         ProtocolError::Payload { message: self.message, fault }
     }
 }

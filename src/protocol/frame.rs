@@ -10,8 +10,9 @@
 use bytes::{Buf, BufMut, BytesMut};
 
 use super::checksum::checksum;
-use super::code;
 use super::error::ProtocolError;
+use super::message;
+use super::quirks::{Accepted, Quirks};
 use super::{BlockFormat, Direction, Family};
 
 /// The first byte of every frame that a host sends.
@@ -31,7 +32,7 @@ const LENGTH_SENT_MAX: u32 = 254;
 
 /// The largest L of an extended block that we take or send. PSP names no limit; this is the longest message there can be, a
 /// Session Partially Approved whose data objects use up their two-byte length.
-const LENGTH_EXTENDED_MAX: u32 = 2 + 4 + 4 + 2 + 0xFFFF;
+pub const LENGTH_EXTENDED_MAX: u32 = 2 + 4 + 4 + 2 + 0xFFFF;
 
 impl BlockFormat {
     /// How many bytes the length field has.
@@ -151,12 +152,14 @@ pub enum Discipline {
 pub struct Settings {
     /// Whose frames these are.
     pub from: Direction,
-    /// The terminal's family: decides which preamble and magic are insisted on.
+    /// The terminal's family.
     pub family: Family,
     /// The size of the length field.
     pub format: BlockFormat,
     /// What to do when bytes are no frame.
     pub discipline: Discipline,
+    /// What is believed of the terminal: among it, which preamble and magic are insisted on.
+    pub quirks: Quirks,
 }
 
 /// Whether the decoder knows where frames begin.
@@ -323,19 +326,22 @@ impl Decoder {
     /// The preamble to insist on. PSP, Frame format: that of a P6X is configurable, so any is taken from it until it has shown
     /// which one it uses. (Should it be configured anew meanwhile, the next link learns that.)
     fn expected_preamble(&self) -> Option<u8> {
-        match (self.settings.from, self.settings.family) {
+        match (self.settings.from, self.settings.quirks.preamble) {
             (Direction::FromHost, _) => Some(HOST_PREAMBLE),
-            (Direction::FromTerminal, Family::Apollo) => Some(TERMINAL_PREAMBLE),
-            (Direction::FromTerminal, Family::P6x) => self.habit().map(|(preamble, _)| preamble),
+            (Direction::FromTerminal, Accepted::Only(preamble)) => Some(preamble),
+            (Direction::FromTerminal, Accepted::Any) => self.habit().map(|(preamble, _)| preamble),
         }
     }
 
     /// The magic to insist on. PSP, Frame format: a P6X ignores the one it receives and sends a configurable one.
     fn expected_magic(&self) -> Option<u8> {
         match (self.settings.from, self.settings.family) {
-            (_, Family::Apollo) => Some(MAGIC),
-            (Direction::FromTerminal, Family::P6x) => self.habit().map(|(_, magic)| magic),
+            (Direction::FromHost, Family::Apollo) => Some(self.settings.quirks.magic_sent),
             (Direction::FromHost, Family::P6x) => None,
+            (Direction::FromTerminal, _) => match self.settings.quirks.magic {
+                Accepted::Only(magic) => Some(magic),
+                Accepted::Any => self.habit().map(|(_, magic)| magic),
+            },
         }
     }
 
@@ -368,9 +374,9 @@ impl Decoder {
         {
             return Look::Bad(ProtocolError::Magic { found, expected });
         }
-        let unlikely = buffer
-            .get(body + 1)
-            .filter(|code| !code::plausible(self.settings.from, **code, length as usize - LENGTH_MIN as usize));
+        let unlikely = buffer.get(body + 1).filter(|code| {
+            !message::plausible(self.settings.from, **code, length as usize - LENGTH_MIN as usize, &self.settings.quirks)
+        });
         if self.footing == Footing::Hunting && unlikely.is_some() {
             return Look::Unlikely;
         }

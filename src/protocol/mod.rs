@@ -2,12 +2,15 @@
 //! direction, so there are two enums: [`Request`] (host → terminal) and [`Response`] (terminal → host).
 
 mod checksum;
-mod code;
 pub mod codec;
 pub mod dol;
 pub mod error;
+pub mod family;
 mod fields;
 pub mod frame;
+pub mod message;
+pub mod quirks;
+pub mod raw;
 pub mod request;
 pub mod response;
 #[cfg(test)]
@@ -15,42 +18,18 @@ mod tests;
 pub mod trace;
 
 pub use checksum::checksum;
-pub use codec::{CodecError, HostCodec, TerminalCodec};
+pub use codec::{CodecError, HostCodec, SendError, TerminalCodec};
 pub use dol::Dol;
 pub use error::{PayloadFault, ProtocolError};
+pub use family::{Family, NotSupported};
 pub use frame::Discipline;
+pub use quirks::Quirks;
+pub use raw::RawPayload;
 pub use request::Request;
 pub use response::Response;
 
 use std::fmt;
 use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-/// The two families of terminals. What each can do is data: see [`crate::terminal`] for what follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// Apollo: TCP or TLS, detailed reasons, partial approvals; cannot list its sessions.
-    Apollo,
-    /// P6X: RS-232, lists its sessions, gives no reasons.
-    P6x,
-}
-
-impl Family {
-    /// Whether it can be asked which sessions it holds (PSP, List Sessions).
-    pub const fn lists_sessions(self) -> bool {
-        matches!(self, Self::P6x)
-    }
-
-    /// The name used in configuration, metrics and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Apollo => "apollo",
-            Self::P6x => "p6x",
-        }
-    }
-}
 
 /// Who sends. The meaning of a message code depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,17 +1,25 @@
 //! Requests: host → terminal (PSP, All commands).
 
+mod setup;
+mod start;
+mod ui;
+
+pub use setup::{Comparison, Control, Options, Protocol, Setup, TimeoutAction};
+pub use start::{CARD_MESSAGE_MAX, LOGO_MAX, PaymentMethods, QR_ADDRESS_MAX, REFERENCE_TEXT_MAX, ReadCard, StartSession};
+pub use ui::{Button, Color, Icon, Ui, UiKind};
+
 use bytes::{BufMut, BytesMut};
 
-use crate::id::{SessionReference, TerminalSessionId};
+use crate::id::TerminalSessionId;
 use crate::money::Amount;
 
-use super::Direction;
-use super::code::host as code;
-use super::dol::Tag;
-use super::error::{PayloadFault, ProtocolError};
+use super::error::ProtocolError;
 use super::fields::Fields;
+use super::message::RequestKind;
+use super::raw::RawPayload;
+use super::{Direction, Quirks};
 
-/// A request.
+/// A request. Which family knows it is told by [`Request::supported_by`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// 0x55. Back to OFFLINE and to the default block. Answered by Result.
@@ -32,6 +40,8 @@ pub enum Request {
     RequestIds,
     /// 0x34, in ENABLED only. Answered when a card is read.
     StartSession(StartSession),
+    /// 0x41 or 0x40 (PSP conflict C2), Apollo only. Answered when a card is read, as Start Session.
+    ReadCard(ReadCard),
     /// 0x36, in WAIT_AUTH only. Places a hold.
     AuthSession,
     /// 0x37. Ends a card flow; does not release a hold. Answered by Session Cancelled or Result Not OK.
@@ -48,56 +58,85 @@ pub enum Request {
         /// The terminal's number of the session.
         session: TerminalSessionId,
     },
+    /// 0x42, Apollo only. Raises or lowers a hold. Answered by Update Session Result.
+    UpdateSession {
+        /// The terminal's number of the session.
+        session: TerminalSessionId,
+        /// The new total.
+        amount: Amount,
+    },
     /// 0x30, P6X only. Answered by List Sessions Response.
     ListSessions {
-        /// How many sessions to skip.
+        /// How many sessions to skip, or bytes (PSP, List Sessions).
         offset: u8,
     },
+    /// 0x56, in ENABLED only. What it does to the money is unknown (assumed: nothing, PSP 18.11), so the program never sends it.
+    RemoveSessions(RawPayload),
+    /// 0x28, Apollo only. Answered by Result; buttons come later, as UI Event.
+    UiRequest(Ui),
+    /// 0x40 or 0x41 (PSP conflict C2), Apollo only, always allowed. Its payload is unknown. Answered by Result (assumed).
+    SelectLanguage(RawPayload),
+    /// 0x38, Apollo only, after Proprietary Card Read: a C-APDU. Answered by Proprietary Card Response.
+    ProprietaryExchange(RawPayload),
+    /// 0x43, Apollo only, after Proprietary Card Read. Its payload is unknown. Answered by Proprietary Card Response (assumed).
+    MiFare(RawPayload),
+    /// 0x39, P6X only. Its payload is unknown. Answered by Read File Response.
+    ReadFile(RawPayload),
+    /// 0x44, Apollo only. Its payload is unknown. Answered by Connection Info Response.
+    GetConnectionInfo(RawPayload),
+    /// 0x45, Apollo only. Its payload is unknown. Answered by Receipt.
+    GetReceipt(RawPayload),
+    /// 0x46, Apollo only. Its payload is unknown. Answered by Transaction Record.
+    GetTransactionRecord(RawPayload),
+    /// 0x48, Apollo only. Answered by Result.
+    Control(Control),
 }
 
 impl Request {
+    /// What kind of request it is.
+    pub const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Reset => RequestKind::Reset,
+            Self::Synchronize => RequestKind::Synchronize,
+            Self::Protocol(_) => RequestKind::Protocol,
+            Self::Setup(_) => RequestKind::Setup,
+            Self::Enable => RequestKind::Enable,
+            Self::Disable => RequestKind::Disable,
+            Self::GetStatus => RequestKind::GetStatus,
+            Self::RequestIds => RequestKind::RequestIds,
+            Self::StartSession(_) => RequestKind::StartSession,
+            Self::ReadCard(_) => RequestKind::ReadCard,
+            Self::AuthSession => RequestKind::AuthSession,
+            Self::CancelSession => RequestKind::CancelSession,
+            Self::CommitSession { .. } => RequestKind::CommitSession,
+            Self::VoidSession { .. } => RequestKind::VoidSession,
+            Self::UpdateSession { .. } => RequestKind::UpdateSession,
+            Self::ListSessions { .. } => RequestKind::ListSessions,
+            Self::RemoveSessions(_) => RequestKind::RemoveSessions,
+            Self::UiRequest(_) => RequestKind::UiRequest,
+            Self::SelectLanguage(_) => RequestKind::SelectLanguage,
+            Self::ProprietaryExchange(_) => RequestKind::ProprietaryExchange,
+            Self::MiFare(_) => RequestKind::MiFare,
+            Self::ReadFile(_) => RequestKind::ReadFile,
+            Self::GetConnectionInfo(_) => RequestKind::GetConnectionInfo,
+            Self::GetReceipt(_) => RequestKind::GetReceipt,
+            Self::GetTransactionRecord(_) => RequestKind::GetTransactionRecord,
+            Self::Control(_) => RequestKind::Control,
+        }
+    }
+
     /// Its name, as the `command` label of metrics has it.
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Reset => "reset",
-            Self::Synchronize => "synchronize",
-            Self::Protocol(_) => "protocol",
-            Self::Setup(_) => "setup",
-            Self::Enable => "enable",
-            Self::Disable => "disable",
-            Self::GetStatus => "get_status",
-            Self::RequestIds => "request_ids",
-            Self::StartSession(_) => "start_session",
-            Self::AuthSession => "auth_session",
-            Self::CancelSession => "cancel_session",
-            Self::CommitSession { .. } => "commit_session",
-            Self::VoidSession { .. } => "void_session",
-            Self::ListSessions { .. } => "list_sessions",
-        }
+        self.kind().row().name
     }
 
     /// Its message code.
-    pub const fn code(&self) -> u8 {
-        match self {
-            Self::Reset => code::RESET,
-            Self::Synchronize => code::SYNCHRONIZE,
-            Self::Protocol(_) => code::PROTOCOL,
-            Self::Setup(_) => code::SETUP,
-            Self::Enable => code::ENABLE,
-            Self::Disable => code::DISABLE,
-            Self::GetStatus => code::GET_STATUS,
-            Self::RequestIds => code::REQUEST_IDS,
-            Self::StartSession(_) => code::START_SESSION,
-            Self::AuthSession => code::AUTH_SESSION,
-            Self::CancelSession => code::CANCEL_SESSION,
-            Self::CommitSession { .. } => code::COMMIT_SESSION,
-            Self::VoidSession { .. } => code::VOID_SESSION,
-            Self::ListSessions { .. } => code::LIST_SESSIONS,
-        }
+    pub const fn code(&self, quirks: &Quirks) -> u8 {
+        self.kind().code(quirks)
     }
 
     /// Appends its payload to `out`.
-    pub fn encode(&self, out: &mut BytesMut) -> Result<(), ProtocolError> {
+    pub fn encode(&self, out: &mut BytesMut, quirks: &Quirks) -> Result<(), ProtocolError> {
         match self {
             Self::Reset
             | Self::Synchronize
@@ -108,223 +147,75 @@ impl Request {
             | Self::AuthSession
             | Self::CancelSession => {}
             Self::Protocol(protocol) => protocol.encode(out),
-            Self::Setup(setup) => {
-                out.put_u32(setup.timeout_seconds);
-                out.put_u8(match setup.action {
-                    TimeoutAction::Commit => 0x00,
-                    TimeoutAction::Void => 0x01,
-                });
-            }
+            Self::Setup(setup) => setup.encode(out),
             Self::StartSession(start) => start.encode(out)?,
-            Self::CommitSession { session, amount } => {
+            Self::ReadCard(read) => read.encode(out)?,
+            Self::CommitSession { session, amount } | Self::UpdateSession { session, amount } => {
                 // PSP, Commit Session: the session first, then the amount; the published example shows it.
                 out.put_u32(session.0);
                 out.put_u32(amount.minor());
             }
             Self::VoidSession { session } => out.put_u32(session.0),
             Self::ListSessions { offset } => out.put_u8(*offset),
+            Self::UiRequest(ui) => ui.encode(out, quirks.ui_layout)?,
+            Self::Control(control) => control.encode(out),
+            Self::RemoveSessions(raw)
+            | Self::SelectLanguage(raw)
+            | Self::ProprietaryExchange(raw)
+            | Self::MiFare(raw)
+            | Self::ReadFile(raw)
+            | Self::GetConnectionInfo(raw)
+            | Self::GetReceipt(raw)
+            | Self::GetTransactionRecord(raw) => out.put_slice(raw.reveal()),
         }
         Ok(())
     }
 
     /// Reads a request from its code and payload.
-    pub fn decode(code: u8, payload: &[u8]) -> Result<Self, ProtocolError> {
-        let (request, fields) = match code {
-            code::RESET => (Self::Reset, Fields::of("reset", payload)),
-            code::SYNCHRONIZE => (Self::Synchronize, Fields::of("synchronize", payload)),
-            code::ENABLE => (Self::Enable, Fields::of("enable", payload)),
-            code::DISABLE => (Self::Disable, Fields::of("disable", payload)),
-            code::GET_STATUS => (Self::GetStatus, Fields::of("get_status", payload)),
-            code::REQUEST_IDS => (Self::RequestIds, Fields::of("request_ids", payload)),
-            code::AUTH_SESSION => (Self::AuthSession, Fields::of("auth_session", payload)),
-            code::CANCEL_SESSION => (Self::CancelSession, Fields::of("cancel_session", payload)),
-            code::PROTOCOL => {
-                let mut fields = Fields::of("protocol", payload);
-                (Self::Protocol(Protocol::decode(&mut fields)?), fields)
+    pub fn decode(code: u8, payload: &[u8], quirks: &Quirks) -> Result<Self, ProtocolError> {
+        let Some(kind) = RequestKind::of_code(code, quirks) else {
+            return Err(ProtocolError::UnknownMessage { code, from: Direction::FromHost });
+        };
+        let mut fields = Fields::of(kind.row().name, payload);
+        let request = match kind {
+            RequestKind::Reset => Self::Reset,
+            RequestKind::Synchronize => Self::Synchronize,
+            RequestKind::Enable => Self::Enable,
+            RequestKind::Disable => Self::Disable,
+            RequestKind::GetStatus => Self::GetStatus,
+            RequestKind::RequestIds => Self::RequestIds,
+            RequestKind::AuthSession => Self::AuthSession,
+            RequestKind::CancelSession => Self::CancelSession,
+            RequestKind::Protocol => Self::Protocol(Protocol::decode(&mut fields)?),
+            RequestKind::Setup => Self::Setup(Setup::decode(&mut fields)?),
+            RequestKind::StartSession => Self::StartSession(StartSession::decode(&mut fields)?),
+            RequestKind::ReadCard => Self::ReadCard(ReadCard::decode(&mut fields)?),
+            RequestKind::CommitSession => {
+                let (session, amount) = session_and_amount(&mut fields)?;
+                Self::CommitSession { session, amount }
             }
-            code::SETUP => {
-                let mut fields = Fields::of("setup", payload);
-                let timeout_seconds = fields.u32("timeout")?;
-                let action = match fields.u8("timeout action")? {
-                    0x00 => TimeoutAction::Commit,
-                    0x01 => TimeoutAction::Void,
-                    other => return Err(fields.cannot_be("timeout action", other)),
-                };
-                (Self::Setup(Setup { timeout_seconds, action }), fields)
+            RequestKind::UpdateSession => {
+                let (session, amount) = session_and_amount(&mut fields)?;
+                Self::UpdateSession { session, amount }
             }
-            code::START_SESSION => {
-                let mut fields = Fields::of("start_session", payload);
-                (Self::StartSession(StartSession::decode(&mut fields)?), fields)
-            }
-            code::COMMIT_SESSION => {
-                let mut fields = Fields::of("commit_session", payload);
-                let session = TerminalSessionId(fields.u32("session id")?);
-                let amount = Amount::from_minor(fields.u32("amount")?);
-                (Self::CommitSession { session, amount }, fields)
-            }
-            code::VOID_SESSION => {
-                let mut fields = Fields::of("void_session", payload);
-                (Self::VoidSession { session: TerminalSessionId(fields.u32("session id")?) }, fields)
-            }
-            code::LIST_SESSIONS => {
-                let mut fields = Fields::of("list_sessions", payload);
-                (Self::ListSessions { offset: fields.u8("offset")? }, fields)
-            }
-            code => return Err(ProtocolError::UnknownMessage { code, from: Direction::FromHost }),
+            RequestKind::VoidSession => Self::VoidSession { session: TerminalSessionId(fields.u32("session id")?) },
+            RequestKind::ListSessions => Self::ListSessions { offset: fields.u8("offset")? },
+            RequestKind::UiRequest => Self::UiRequest(Ui::decode(&mut fields, quirks.ui_layout)?),
+            RequestKind::Control => Self::Control(Control::decode(&mut fields)?),
+            RequestKind::RemoveSessions => Self::RemoveSessions(fields.raw()),
+            RequestKind::SelectLanguage => Self::SelectLanguage(fields.raw()),
+            RequestKind::ProprietaryExchange => Self::ProprietaryExchange(fields.raw()),
+            RequestKind::MiFare => Self::MiFare(fields.raw()),
+            RequestKind::ReadFile => Self::ReadFile(fields.raw()),
+            RequestKind::GetConnectionInfo => Self::GetConnectionInfo(fields.raw()),
+            RequestKind::GetReceipt => Self::GetReceipt(fields.raw()),
+            RequestKind::GetTransactionRecord => Self::GetTransactionRecord(fields.raw()),
         };
         fields.end()?;
         Ok(request)
     }
 }
 
-/// Payload of Protocol, and of its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocol {
-    /// 1, 2 or 3; 3 is the default and recommended.
-    pub version: u8,
-    /// Which options are wanted, or were accepted.
-    pub options: Options,
-}
-
-impl Protocol {
-    /// Appends its payload, which is the same in both directions.
-    pub(super) fn encode(self, out: &mut BytesMut) {
-        out.put_u8(self.version);
-        out.put_u32(self.options.0);
-    }
-
-    /// Reads its payload.
-    pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Self, ProtocolError> {
-        Ok(Self { version: fields.u8("version")?, options: Options(fields.u32("options")?) })
-    }
-}
-
-/// Protocol options, a bit field (PSP, Protocol).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Options(pub u32);
-
-impl Options {
-    /// Send Transaction Event during the card flow.
-    pub const EVENTS: Self = Self(0x01);
-    /// Add authorization-stage data objects to the answer.
-    pub const AUTHORIZATION_DOL: Self = Self(0x02);
-    /// Extended block format, Apollo only.
-    pub const EXTENDED_BLOCK: Self = Self(0x04);
-    /// Detailed result and decline codes, Apollo only.
-    pub const DETAILED_CODES: Self = Self(0x08);
-    /// Data objects after a decline, Apollo only.
-    pub const DECLINED_DOL: Self = Self(0x10);
-
-    /// Both.
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `other` are set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-/// Payload of Setup: the terminal's own timer for sessions that nobody ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// Seconds until it acts; 0 and 0xFFFF_FFFF mean never (assumed: PSP does not say).
-    pub timeout_seconds: u32,
-    /// What it does then.
-    pub action: TimeoutAction,
-}
-
-/// What the terminal does when the Setup timer runs out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeoutAction {
-    /// 0x00: takes the whole hold.
-    Commit,
-    /// 0x01: gives it back.
-    Void,
-}
-
-/// Payload of Start Session, fields 1 to 4.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartSession {
-    /// How much to hold.
-    pub amount: Amount,
-    /// Our number.
-    pub reference: SessionReference,
-    /// Data objects wanted; empty for the terminal's default list.
-    pub dol: Vec<Tag>,
-    /// Text shown instead of our number, at most [`REFERENCE_TEXT_MAX`] bytes without NUL. Apollo only (field 9; fields 5 to 8 then carry their defaults).
-    pub reference_text: Option<String>,
-}
-
-/// The longest text that can be shown instead of our number (PSP, Start Session, field 9: 64 bytes with its NUL).
-pub const REFERENCE_TEXT_MAX: usize = 63;
-
-impl StartSession {
-    fn encode(&self, out: &mut BytesMut) -> Result<(), ProtocolError> {
-        let wrong = |fault| ProtocolError::Payload { message: "start_session", fault };
-        out.put_u32(self.amount.minor());
-        out.put_u32(self.reference.0);
-        let bytes = self.dol.len() * 3;
-        let most = usize::from(u8::MAX);
-        let Ok(length) = u8::try_from(bytes) else {
-            return Err(wrong(PayloadFault::TooLong { field: "data object list", bytes, most }));
-        };
-        // A field may be given only if all earlier ones are, and the published frame ends here.
-        if length == 0 && self.reference_text.is_none() {
-            return Ok(());
-        }
-        out.put_u8(length);
-        self.dol.iter().for_each(|tag| out.put_slice(&tag.0));
-        if let Some(text) = &self.reference_text {
-            if text.len() > REFERENCE_TEXT_MAX {
-                let (field, bytes, most) = ("reference text", text.len(), REFERENCE_TEXT_MAX);
-                return Err(wrong(PayloadFault::TooLong { field, bytes, most }));
-            }
-            if text.bytes().any(|byte| byte == 0) {
-                return Err(wrong(PayloadFault::Value { field: "reference text", value: 0 }));
-            }
-            out.put_u8(0x00); // field 5: all payment methods
-            out.put_u8(0x00); // field 6: the default logo
-            out.put_u8(0x00); // field 7: the amount is shown
-            out.put_u8(0x00); // field 8: no QR code
-            out.put_slice(text.as_bytes());
-            out.put_u8(0x00);
-        }
-        Ok(())
-    }
-
-    fn decode(fields: &mut Fields<'_>) -> Result<Self, ProtocolError> {
-        let amount = Amount::from_minor(fields.u32("amount")?);
-        let reference = SessionReference(fields.u32("session reference")?);
-        let mut start = Self { amount, reference, dol: Vec::new(), reference_text: None };
-        if fields.is_empty() {
-            return Ok(start);
-        }
-        let length = fields.u8("data object list length")?;
-        let (tags, rest) = fields.bytes("data object list", usize::from(length))?.as_chunks::<3>();
-        if !rest.is_empty() {
-            return Err(fields.cannot_be("data object list length", length));
-        }
-        start.dol = tags.iter().map(|tag| Tag(*tag)).collect();
-
-        // Fields 5 to 8 change only what the terminal shows and which cards it takes; fields after 9 are not all known.
-        if !fields.is_empty() {
-            fields.u8("payment methods")?;
-        }
-        if !fields.is_empty() {
-            fields.text();
-        }
-        if !fields.is_empty() {
-            fields.u8("hide amount")?;
-        }
-        if !fields.is_empty() {
-            fields.text();
-        }
-        if !fields.is_empty() {
-            start.reference_text = Some(fields.text()).filter(|text| !text.is_empty());
-        }
-        fields.skip_rest();
-        Ok(start)
-    }
+fn session_and_amount(fields: &mut Fields<'_>) -> Result<(TerminalSessionId, Amount), ProtocolError> {
+    Ok((TerminalSessionId(fields.u32("session id")?), Amount::from_minor(fields.u32("amount")?)))
 }

@@ -1,105 +1,25 @@
 //! What is sent comes back the same; what is damaged is noticed; nothing panics.
 
+mod any;
+
 use bytes::{BufMut, BytesMut};
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
-use crate::id::{SessionReference, TerminalSessionId};
+use crate::id::SessionReference;
 use crate::money::Amount;
 
 use super::dol::{Damage, Tag};
 use super::error::PayloadFault;
 use super::frame::{Envelope, write_frame};
-use super::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
-use super::response::{Ids, Reason, SessionList, Status, TerminalState, TransactionEvent, Verdict};
+use super::request::StartSession;
+use super::response::{Context, Ids, Verdict};
 use super::*;
 
+use any::{any_family, any_request, any_response};
+
 const FORMATS: [BlockFormat; 2] = [BlockFormat::Default, BlockFormat::Extended];
-
-fn any_tag() -> impl Strategy<Value = Tag> {
-    (any::<u8>(), 0u8..0x80).prop_map(|(second, third)| Tag([0xDF, second | 0x80, third]))
-}
-
-fn any_dol() -> impl Strategy<Value = Dol> {
-    let objects = vec((any_tag(), vec(any::<u8>(), 0..40)), 0..5);
-    objects.prop_map(|objects| objects.into_iter().fold(Dol::default(), |dol, (tag, value)| dol.with(tag, value)))
-}
-
-fn any_request() -> impl Strategy<Value = Request> {
-    let session = any::<u32>().prop_map(TerminalSessionId);
-    let amount = any::<u32>().prop_map(Amount::from_minor);
-    let action = prop_oneof![Just(TimeoutAction::Commit), Just(TimeoutAction::Void)];
-    let setup = (any::<u32>(), action).prop_map(|(timeout_seconds, action)| Request::Setup(Setup { timeout_seconds, action }));
-    let start = (amount.clone(), any::<u32>(), vec(any_tag(), 0..8), option::of("[ -~äß]{1,30}"));
-    let start = start.prop_map(|(amount, reference, dol, reference_text)| {
-        Request::StartSession(StartSession { amount, reference: SessionReference(reference), dol, reference_text })
-    });
-    prop_oneof![
-        Just(Request::Reset),
-        Just(Request::Synchronize),
-        Just(Request::Enable),
-        Just(Request::Disable),
-        Just(Request::GetStatus),
-        Just(Request::RequestIds),
-        Just(Request::AuthSession),
-        Just(Request::CancelSession),
-        any_protocol().prop_map(Request::Protocol),
-        setup,
-        start,
-        (session.clone(), amount).prop_map(|(session, amount)| Request::CommitSession { session, amount }),
-        session.prop_map(|session| Request::VoidSession { session }),
-        any::<u8>().prop_map(|offset| Request::ListSessions { offset }),
-    ]
-}
-
-fn any_protocol() -> impl Strategy<Value = Protocol> {
-    (any::<u8>(), any::<u32>()).prop_map(|(version, options)| Protocol { version, options: Options(options) })
-}
-
-fn any_response(family: Family) -> impl Strategy<Value = Response> {
-    let session = any::<u32>().prop_map(TerminalSessionId);
-    let status = (proptest::sample::select(&TerminalState::ALL[..]), any::<bool>());
-    let text = || "[!-~]{1,14}";
-    let ids = match family {
-        Family::Apollo => (text(), option::of(text()), vec(text(), 0..6))
-            .prop_map(|(serial_number, model, software)| Ids { serial_number, model, software })
-            .boxed(),
-        Family::P6x => (text(), "[!-~]{0,64}")
-            .prop_map(|(serial_number, firmware)| Ids { serial_number, model: None, software: vec![firmware] })
-            .boxed(),
-    };
-    let partly = (session.clone(), any::<u32>().prop_map(Amount::from_minor), any_dol());
-    let event = prop_oneof![
-        Just(TransactionEvent::Started),
-        Just(TransactionEvent::ReadingCard),
-        Just(TransactionEvent::CardReadComplete),
-        Just(TransactionEvent::TransactionComplete),
-        (4u8..).prop_map(TransactionEvent::Unknown),
-    ];
-    prop_oneof![
-        Just(Response::Result(Verdict::Ok)),
-        option::of(any::<u8>().prop_map(Reason)).prop_map(|reason| Response::Result(Verdict::NotOk(reason))),
-        Just(Response::Synchronize),
-        any_protocol().prop_map(Response::Protocol),
-        status.prop_map(|(state, running)| Response::Status(Status { state, running })),
-        ids.prop_map(Response::Ids),
-        (any::<u8>(), vec(session.clone(), 0..=62))
-            .prop_map(|(total, sessions)| Response::SessionList(SessionList { total, sessions })),
-        any_dol().prop_map(Response::CardRead),
-        (session, any_dol()).prop_map(|(session, dol)| Response::Approved { session, dol }),
-        partly.prop_map(|(session, amount, dol)| Response::PartiallyApproved { session, amount, dol }),
-        Just(Response::Declined { reason: None, rest: 0 }),
-        (any::<u8>(), 0usize..30).prop_map(|(reason, rest)| Response::Declined { reason: Some(reason), rest }),
-        Just(Response::Cancelled),
-        event.prop_map(Response::TransactionEvent),
-    ]
-}
-
-fn any_family() -> impl Strategy<Value = Family> {
-    prop_oneof![Just(Family::Apollo), Just(Family::P6x)]
-}
 
 fn wire_of(family: Family, responses: &[Response]) -> BytesMut {
     let mut codec = TerminalCodec::new(family, Discipline::Strict);
@@ -128,9 +48,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_request_comes_back_the_same(request in any_request(), format in proptest::sample::select(&FORMATS[..])) {
-        let mut host = HostCodec::new(Family::Apollo, Discipline::Strict);
-        let mut terminal = TerminalCodec::new(Family::Apollo, Discipline::Strict);
+    fn a_request_comes_back_the_same(
+        (family, request) in any_family().prop_flat_map(|family| (Just(family), any_request(family))),
+        format in proptest::sample::select(&FORMATS[..]),
+    ) {
+        let mut host = HostCodec::new(family, Discipline::Strict);
+        let mut terminal = TerminalCodec::new(family, Discipline::Strict);
         host.set_format(format);
         terminal.set_format(format);
         let mut wire = BytesMut::new();
@@ -208,21 +131,22 @@ proptest! {
         from in prop_oneof![Just(Direction::FromHost), Just(Direction::FromTerminal)],
         format in proptest::sample::select(&FORMATS[..]),
     ) {
-        let settings = frame::Settings { from, family, format, discipline: Discipline::Resynchronise };
+        let quirks = Quirks::of(family);
+        let settings = frame::Settings { from, family, format, discipline: Discipline::Resynchronise, quirks };
         let mut decoder = frame::Decoder::new(settings);
-        let context = response::Context { family, format, status_outstanding: true };
+        let context = Context { status_outstanding: true, ..Context::of(family, format) };
         let mut buffer = BytesMut::from(&bytes[..]);
         decoder.line_fell_silent(&buffer);
         let mut next = || {
             decoder.decode(&mut buffer, |frame| {
-                let _ = Request::decode(frame.code, frame.payload);
+                let _ = Request::decode(frame.code, frame.payload, &quirks);
                 let _ = Response::decode(frame.code, frame.payload, &context);
             })
         };
         while next() != Ok(None) {}
         prop_assert!(buffer.is_empty());
         for code in 0..=u8::MAX {
-            let _ = Request::decode(code, &bytes);
+            let _ = Request::decode(code, &bytes, &quirks);
             let _ = Response::decode(code, &bytes, &context);
         }
         let explanations = trace::explain(Some(from), &bytes);
@@ -235,7 +159,7 @@ proptest! {
     #[test]
     fn an_approval_survives_its_data_objects(session in any::<u32>(), rest in vec(any::<u8>(), 0..60)) {
         for format in FORMATS {
-            let context = response::Context { family: Family::Apollo, format, status_outstanding: false };
+            let context = Context::of(Family::Apollo, format);
             let payload = [&session.to_be_bytes()[..], &rest].concat();
             let response = Response::decode(0x31, &payload, &context);
             let kept = matches!(response, Ok(Response::Approved { session: kept, .. }) if kept.0 == session);
@@ -340,19 +264,15 @@ fn an_unknown_message_does_not_break_the_framing() {
 #[test]
 fn what_does_not_fit_is_not_sent() {
     let start = |dol, text: Option<String>| {
-        Request::StartSession(StartSession {
-            amount: Amount::from_minor(1),
-            reference: SessionReference(1),
-            dol,
-            reference_text: text,
-        })
+        let plain = StartSession::new(Amount::from_minor(1), SessionReference(1));
+        Request::StartSession(StartSession { dol, reference_text: text, ..plain })
     };
     let mut out = BytesMut::from(&b"before"[..]);
     let mut refused = |request: Request| {
         let error = HostCodec::new(Family::Apollo, Discipline::Strict).encode(request, &mut out);
         assert_eq!(out, b"before"[..]);
         match error {
-            Err(CodecError::Protocol(error)) => error,
+            Err(SendError::Protocol(error)) => error,
             other => panic!("not refused: {other:?}"),
         }
     };
@@ -372,13 +292,12 @@ fn what_does_not_fit_is_not_sent() {
 #[test]
 fn a_reference_text_is_field_nine() {
     let request = Request::StartSession(StartSession {
-        amount: Amount::from_minor(0x0102_0304),
-        reference: SessionReference(0x0506_0708),
         dol: vec![Tag::CARD_HASH],
         reference_text: Some("bay 7".into()),
+        ..StartSession::new(Amount::from_minor(0x0102_0304), SessionReference(0x0506_0708))
     });
     let mut payload = BytesMut::new();
-    request.encode(&mut payload).unwrap();
+    request.encode(&mut payload, &Quirks::of(Family::Apollo)).unwrap();
     assert_eq!(payload, b"\x01\x02\x03\x04\x05\x06\x07\x08\x03\xDF\xF0\x06\x00\x00\x00\x00bay 7\x00"[..]);
 }
 
@@ -417,7 +336,7 @@ fn data_objects_do_not_show_themselves() {
 fn the_ids_of_a_p6x_have_a_fixed_size() {
     let ids = Ids { serial_number: "P6X1234".into(), model: None, software: vec!["fw 1.2".into()] };
     let mut payload = BytesMut::new();
-    let context = response::Context { family: Family::P6x, format: BlockFormat::Default, status_outstanding: false };
+    let context = Context::of(Family::P6x, BlockFormat::Default);
     Response::Ids(ids).encode(&mut payload, &context).unwrap();
     assert_eq!(payload.len(), 0x93);
     assert_eq!(payload[..8], b"P6X1234\0"[..]);

@@ -5,13 +5,16 @@
 use std::fmt::{self, Write as _};
 
 use super::checksum::checksum;
-use super::code;
 use super::dol::{Dol, Tag};
 use super::error::{ProtocolError, explain_decline, explain_reason};
 use super::frame::{HOST_PREAMBLE, LENGTH_MIN, MAGIC};
-use super::request::{Options, Protocol, Request, TimeoutAction};
-use super::response::{Context, Ids, Response, Status, TerminalState, Verdict};
-use super::{BlockFormat, Direction, Family};
+use super::raw::RawPayload;
+use super::request::{Control, Options, PaymentMethods, Protocol, Request, TimeoutAction};
+use super::response::{AfterDecline, Context, Ids, Response, Status, TerminalState, Verdict};
+use super::{BlockFormat, Direction, Family, Quirks, message};
+
+/// A frame does not say who made the terminal: the layouts and codes are the documented ones.
+const QUIRKS: Quirks = Quirks::of(Family::Apollo);
 
 /// One frame, explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ fn explain_first(from: Option<Direction>, bytes: &[u8], at: usize) -> (Explanati
     let whole = body + length as usize + 1;
     match bytes.get(body + 1) {
         Some(&code) => {
-            let title = code::title(from, code).unwrap_or("Unknown message");
+            let title = message::title(from, code, &QUIRKS).unwrap_or("Unknown message");
             page.heading(format_args!("{title} ({code:02X}) {from}, {whole} bytes at byte {at}"));
         }
         None => page.heading(format_args!("Half a frame {from} at byte {at}")),
@@ -124,14 +127,14 @@ fn explain_payload(
     payload: &[u8],
 ) -> Result<(), ProtocolError> {
     match from {
-        Direction::FromHost => match Request::decode(code, payload) {
+        Direction::FromHost => match Request::decode(code, payload, &QUIRKS) {
             Ok(request) => explain_request(page, &request),
             Err(error) => return not_ours(page, from, code, payload, error),
         },
         Direction::FromTerminal => {
             // Only a P6X has an answer to Request Ids of a fixed size.
             let family = if payload.len() == Ids::P6X_SIZE { Family::P6x } else { Family::Apollo };
-            match Response::decode(code, payload, &Context { family, format, status_outstanding: false }) {
+            match Response::decode(code, payload, &Context::of(family, format)) {
                 Ok(response) => explain_response(page, &response, payload),
                 Err(error) => return not_ours(page, from, code, payload, error),
             }
@@ -140,13 +143,8 @@ fn explain_payload(
     Ok(())
 }
 
-/// A message of PSP that Quittance does not use is sound all the same.
+/// A Result of two bytes may be no Result at all.
 fn not_ours(page: &mut Page, from: Direction, code: u8, payload: &[u8], error: ProtocolError) -> Result<(), ProtocolError> {
-    if let (ProtocolError::UnknownMessage { .. }, Some(_)) = (error, code::title(from, code)) {
-        page.line("payload", format_args!("{} bytes; Quittance does not use this message", payload.len()));
-        return Ok(());
-    }
-    // A Result of two bytes may be no Result at all.
     if let (Direction::FromTerminal, 0x00, Some(status)) = (from, code, status_instead(payload)) {
         page.line("or a status", status);
         return Ok(());
@@ -181,23 +179,87 @@ fn explain_request(page: &mut Page, request: &Request) {
         Request::StartSession(start) => {
             page.line("amount", format_args!("{} minor units", start.amount));
             page.line("session reference", start.reference);
-            if start.dol.is_empty() {
-                page.line("data objects", "the terminal's default list");
+            explain_wanted(page, &start.dol);
+            explain_methods(page, start.payment_methods);
+            explain_text(page, "logo", start.logo.as_deref());
+            if start.hide_amount {
+                page.line("amount", "is not shown");
             }
-            for tag in &start.dol {
-                page.line("data object", format_args!("{tag} {}", tag.title()));
-            }
-            if let Some(text) = &start.reference_text {
-                page.line("reference text", format_args!("{text:?}"));
-            }
+            explain_text(page, "QR address", start.qr_address.as_deref());
+            explain_text(page, "reference text", start.reference_text.as_deref());
+            explain_text(page, "second text", start.second_reference_text.as_deref());
+            explain_tail(page, &start.tail);
+        }
+        Request::ReadCard(read) => {
+            page.line("session reference", read.reference);
+            explain_wanted(page, &read.dol);
+            explain_methods(page, read.payment_methods);
+            explain_text(page, "logo", read.logo.as_deref());
+            explain_text(page, "QR address", read.qr_address.as_deref());
+            explain_text(page, "reference text", read.reference_text.as_deref());
+            explain_text(page, "second text", read.second_reference_text.as_deref());
+            explain_text(page, "card message", read.message.as_deref());
+            explain_tail(page, &read.tail);
         }
         Request::CommitSession { session, amount } => {
             page.line("session id", session);
             page.line("amount", format_args!("{amount} minor units"));
         }
+        Request::UpdateSession { session, amount } => {
+            page.line("session id", session);
+            page.line("new total", format_args!("{amount} minor units"));
+        }
         Request::VoidSession { session } => page.line("session id", session),
         Request::ListSessions { offset } => page.line("offset", format_args!("{offset} sessions")),
+        Request::UiRequest(ui) => {
+            page.line("type", ui.kind.as_str());
+            ui.values.iter().for_each(|(key, value)| page.line(key, format_args!("{value:?}")));
+        }
+        Request::Control(Control::Reboot) => page.line("action", "00: reboot"),
+        Request::ProprietaryExchange(raw) => page.line("C-APDU", shown_length(raw)),
+        Request::RemoveSessions(raw)
+        | Request::SelectLanguage(raw)
+        | Request::MiFare(raw)
+        | Request::ReadFile(raw)
+        | Request::GetConnectionInfo(raw)
+        | Request::GetReceipt(raw)
+        | Request::GetTransactionRecord(raw) => page.line("payload", shown_length(raw)),
     }
+}
+
+fn explain_wanted(page: &mut Page, tags: &[Tag]) {
+    if tags.is_empty() {
+        page.line("data objects", "the terminal's default list");
+    }
+    for tag in tags {
+        page.line("data object", format_args!("{tag} {}", tag.title()));
+    }
+}
+
+fn explain_methods(page: &mut Page, methods: PaymentMethods) {
+    match methods.0 {
+        0x00 => {}
+        0xFF => page.line("payment methods", "FF: all"),
+        bits if bits == PaymentMethods::EMV.0 => page.line("payment methods", "02: EMV cards"),
+        bits => page.line("payment methods", format_args!("{bits:02X}; of its bits only 02, EMV cards, is explained")),
+    }
+}
+
+fn explain_text(page: &mut Page, label: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        page.line(label, format_args!("{text:?}"));
+    }
+}
+
+fn explain_tail(page: &mut Page, tail: &RawPayload) {
+    if !tail.is_empty() {
+        page.line("further fields", shown_length(tail));
+    }
+}
+
+/// Bytes that may be card data.
+fn shown_length(raw: &RawPayload) -> String {
+    format!("{} bytes, not shown", raw.len())
 }
 
 fn explain_response(page: &mut Page, response: &Response, payload: &[u8]) {
@@ -243,9 +305,24 @@ fn explain_response(page: &mut Page, response: &Response, payload: &[u8]) {
             if let Some(reason) = reason {
                 page.line("reason", format_args!("{reason:02X}: {}", explain_decline(*reason)));
             }
-            if *rest > 0 {
-                page.line("after the reason", format_args!("{rest} bytes, not explained in Payter's pages"));
+            match rest {
+                AfterDecline::Nothing => {}
+                AfterDecline::Objects(dol) => explain_dol(page, dol),
+                AfterDecline::Raw(raw) => page.line("after the reason", shown_length(raw)),
             }
+        }
+        Response::ProprietaryCardRead(dol) => explain_dol(page, dol),
+        Response::UpdateResult(result) => {
+            page.line("outcome", format_args!("{:?}", result.outcome));
+            page.line("session id", result.session);
+            page.line("authorised amount", format_args!("{} minor units", result.amount));
+            page.line("change", format_args!("{} minor units", result.change));
+            page.line("decline reason", format_args!("{:02X}: {}", result.reason, explain_decline(result.reason)));
+        }
+        Response::UiEvent { button } => page.line("button", format_args!("{button:?}")),
+        Response::ProprietaryResponse(raw) => page.line("R-APDU", shown_length(raw)),
+        Response::File(raw) | Response::ConnectionInfo(raw) | Response::Receipt(raw) | Response::TransactionRecord(raw) => {
+            page.line("payload", shown_length(raw));
         }
         Response::TransactionEvent(event) => page.line("event", format_args!("{event:?}")),
     }
@@ -269,16 +346,9 @@ impl Status {
 }
 
 fn explain_protocol(page: &mut Page, protocol: Protocol) {
-    const NAMES: [(Options, &str); 5] = [
-        (Options::EVENTS, "send Transaction Event"),
-        (Options::AUTHORIZATION_DOL, "authorization data objects"),
-        (Options::EXTENDED_BLOCK, "extended block"),
-        (Options::DETAILED_CODES, "detailed codes"),
-        (Options::DECLINED_DOL, "data objects after a decline"),
-    ];
     page.line("version", protocol.version);
     page.line("options", format_args!("{:08X}", protocol.options.0));
-    for (option, name) in NAMES {
+    for (option, name) in Options::NAMED {
         if protocol.options.contains(option) {
             page.line("option", format_args!("{:02X}: {name}", option.0));
         }

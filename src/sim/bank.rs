@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::card::SimCard;
-use super::ledger::{Ledger, Sum};
+use super::ledger::{Ledger, Sum, Updated};
+use super::policy::{BankVerdict, Policy};
+use super::violation::{Violation, ViolationKind};
 use crate::card::CardHash;
 use crate::id::{SessionReference, TerminalId, TerminalSessionId};
 use crate::money::Amount;
@@ -32,7 +33,7 @@ pub struct Hold {
     pub reference: SessionReference,
     /// The first characters of the card's hash.
     pub card: String,
-    /// How much is held.
+    /// How much is held, or was when it ended; an Update may have changed it.
     pub amount: Amount,
     /// When it was approved.
     pub approved_at: Timestamp,
@@ -87,57 +88,8 @@ pub enum Demand {
     Commit(Amount),
     /// Void.
     Void,
-}
-
-/// How the bank treats a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// What it says.
-    pub verdict: BankVerdict,
-    /// How long a question takes to reach the bank; the hold exists only afterwards, even if nobody waits for it any more.
-    pub reaches_after: Duration,
-    /// How long the answer takes to come back.
-    pub answers_after: Duration,
-}
-
-/// What the bank says to a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BankVerdict {
-    /// All of it.
-    Approve,
-    /// At most so much.
-    Partial(Amount),
-    /// Nothing, for this reason (PSP, Session Declined).
-    Decline(u8),
-}
-
-impl Policy {
-    /// Approves at once.
-    pub const APPROVE: Self = Self::of(BankVerdict::Approve);
-
-    /// Declines at once.
-    pub const fn decline(reason: u8) -> Self {
-        Self::of(BankVerdict::Decline(reason))
-    }
-
-    /// Approves at most so much, at once.
-    pub const fn partial(amount: Amount) -> Self {
-        Self::of(BankVerdict::Partial(amount))
-    }
-
-    /// Approves at once, and says so this much later.
-    pub const fn slow(duration: Duration) -> Self {
-        Self { answers_after: duration, ..Self::APPROVE }
-    }
-
-    /// Is asked, and approves, only this much later.
-    pub const fn late(duration: Duration) -> Self {
-        Self { reaches_after: duration, ..Self::APPROVE }
-    }
-
-    const fn of(verdict: BankVerdict) -> Self {
-        Self { verdict, reaches_after: Duration::ZERO, answers_after: Duration::ZERO }
-    }
+    /// Update to a new total.
+    Update(Amount),
 }
 
 /// A terminal's question to the bank.
@@ -166,6 +118,15 @@ pub enum Decision {
     Declined(u8),
 }
 
+/// What the bank made of an Update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// How much was held before.
+    pub before: Amount,
+    /// How much is held now, or why that is as much as before.
+    pub decision: Decision,
+}
+
 /// Why the bank did not do what a terminal asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -180,45 +141,17 @@ pub enum Refusal {
     Amount,
 }
 
-/// Something that must never happen, whatever goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// Where.
-    pub terminal: TerminalId,
-    /// Which session.
-    pub session: TerminalSessionId,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub kind: ViolationKind,
-}
-
-/// What must never happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ViolationKind {
-    /// A capture of a hold that was captured before reached the bank.
-    DoubleCapture,
-    /// Somebody asked for more than the hold, or for nothing.
-    AmountOutOfHold {
-        /// How much is held.
-        held: Amount,
-        /// How much was asked for.
-        asked: Amount,
-    },
-    /// A host changed its mind: it asked for something else than what had ended the hold. (The same once more is no violation:
-    /// the answer may have been lost.)
-    SecondDecision(Demand),
-}
-
 #[derive(Debug)]
 struct Books {
     holds: Vec<Hold>,
+    /// The card of each hold, in the same order.
+    cards: Vec<CardHash>,
     /// The newest hold of each number: a terminal may give a number twice (PSP 18, point 10).
     newest: HashMap<(TerminalId, TerminalSessionId), usize>,
     policies: HashMap<CardHash, Policy>,
     default_policy: Policy,
     approved: Sum,
+    updated: Updated,
     declined: u64,
     repeats: u64,
     violations: Vec<Violation>,
@@ -228,10 +161,12 @@ impl Default for Books {
     fn default() -> Self {
         Self {
             holds: Vec::new(),
+            cards: Vec::new(),
             newest: HashMap::new(),
             policies: HashMap::new(),
             default_policy: Policy::APPROVE,
             approved: Sum::default(),
+            updated: Updated::default(),
             declined: 0,
             repeats: 0,
             violations: Vec::new(),
@@ -257,8 +192,14 @@ impl Bank {
 
     /// How this card is treated.
     pub fn policy(&self, card: &SimCard) -> Policy {
+        self.books().policy(card.hash())
+    }
+
+    /// How the card of this hold is treated.
+    pub(super) fn policy_of(&self, terminal: &TerminalId, session: TerminalSessionId) -> Policy {
         let books = self.books();
-        books.policies.get(card.hash()).copied().unwrap_or(books.default_policy)
+        let card = books.find(terminal, session).and_then(|index| books.cards.get(index));
+        card.map_or(books.default_policy, |card| books.policy(card))
     }
 
     /// Every hold that there ever was, in the order of their approvals.
@@ -286,14 +227,15 @@ impl Bank {
     /// The sums.
     pub fn ledger(&self) -> Ledger {
         let books = self.books();
-        Ledger::of(&books.holds, books.approved, books.declined, books.repeats, &books.violations)
+        let open = Ledger { approved: books.approved, updated: books.updated, ..Ledger::default() };
+        Ledger { declined: books.declined, repeats: books.repeats, violations: books.violations.clone(), ..open }
+            .with(&books.holds)
     }
 
     /// A terminal asks for a hold.
     pub fn authorise(&self, question: &Question<'_>, at: Timestamp) -> Decision {
         let mut books = self.books();
-        let policy = books.policies.get(question.card.hash()).copied().unwrap_or(books.default_policy);
-        let amount = match policy.verdict {
+        let amount = match books.policy(question.card.hash()).verdict {
             BankVerdict::Approve => question.amount,
             BankVerdict::Partial(most) if question.partial || question.amount <= most => question.amount.min(most),
             BankVerdict::Partial(_) => return books.decline(INSUFFICIENT_FUNDS),
@@ -309,6 +251,7 @@ impl Bank {
             approved_at: at,
             state: HoldState::Held,
         });
+        books.cards.push(question.card.hash().clone());
         books.newest.insert((question.terminal.clone(), question.session), index);
         books.approved.add(amount);
         Decision::Held(amount)
@@ -360,6 +303,42 @@ impl Bank {
         }
     }
 
+    /// A terminal asks for another total of a hold.
+    pub fn update(
+        &self,
+        terminal: &TerminalId,
+        session: TerminalSessionId,
+        total: Amount,
+        at: Timestamp,
+    ) -> Result<Change, Refusal> {
+        let mut books = self.books();
+        let index = books.find(terminal, session).ok_or(Refusal::Unknown)?;
+        let card = books.cards.get(index).ok_or(Refusal::Unknown)?;
+        let verdict = books.policy(card).update;
+        let hold = books.holds.get_mut(index).ok_or(Refusal::Unknown)?;
+        let before = hold.amount;
+        let violation = |kind| Violation { terminal: terminal.clone(), session, at, kind };
+        if hold.state != HoldState::Held {
+            books.violations.push(violation(ViolationKind::SecondDecision(Demand::Update(total))));
+            return Err(Refusal::Ended);
+        }
+        if total.is_zero() {
+            books.violations.push(violation(ViolationKind::AmountOutOfHold { held: before, asked: total }));
+            return Err(Refusal::Amount);
+        }
+        let after = match verdict {
+            BankVerdict::Approve => total,
+            // Whoever has too little for more may have less all the same.
+            BankVerdict::Partial(most) if total <= most.max(before) => total,
+            BankVerdict::Partial(most) if most > before => most,
+            BankVerdict::Partial(_) => return Ok(Change { before, decision: Decision::Declined(INSUFFICIENT_FUNDS) }),
+            BankVerdict::Decline(reason) => return Ok(Change { before, decision: Decision::Declined(reason) }),
+        };
+        hold.amount = after;
+        books.updated.note(before, after);
+        Ok(Change { before, decision: Decision::Held(after) })
+    }
+
     /// A terminal has refused a demand since it has no such session. Nothing moves; but the bank notes whether the host only
     /// repeated itself or changed its mind.
     pub fn note_refused(&self, terminal: &TerminalId, session: TerminalSessionId, demand: Demand, at: Timestamp) {
@@ -371,8 +350,8 @@ impl Bank {
             // The terminal's timer was faster: the host could not know.
             (HoldState::Captured { by: By::TerminalTimer, .. } | HoldState::Released { by: By::TerminalTimer, .. }, _) => false,
             (HoldState::Captured { amount, by: By::Host, .. }, Demand::Commit(asked)) => amount != asked,
-            (HoldState::Captured { by: By::Host, .. }, Demand::Void) => true,
-            (HoldState::Released { by: By::Host, .. }, Demand::Commit(_)) => true,
+            (HoldState::Captured { by: By::Host, .. }, Demand::Void | Demand::Update(_)) => true,
+            (HoldState::Released { by: By::Host, .. }, Demand::Commit(_) | Demand::Update(_)) => true,
             (HoldState::Released { by: By::Host, .. }, Demand::Void) => false,
             // The terminal has forgotten it; the bank has not.
             (HoldState::Held, _) => false,
@@ -392,6 +371,10 @@ impl Bank {
 }
 
 impl Books {
+    fn policy(&self, card: &CardHash) -> Policy {
+        self.policies.get(card).copied().unwrap_or(self.default_policy)
+    }
+
     fn decline(&mut self, reason: u8) -> Decision {
         self.declined += 1;
         Decision::Declined(reason)

@@ -37,6 +37,28 @@ pub enum Command {
     ListSessions,
     /// 0x56.
     RemoveSessions,
+    /// 0x41 or 0x40.
+    ReadCard,
+    /// 0x42.
+    Update,
+    /// 0x28.
+    Ui,
+    /// 0x40 or 0x41.
+    Language,
+    /// 0x38.
+    Exchange,
+    /// 0x43.
+    MiFare,
+    /// 0x39.
+    ReadFile,
+    /// 0x44.
+    ConnectionInfo,
+    /// 0x45.
+    Receipt,
+    /// 0x46.
+    TransactionRecord,
+    /// 0x48.
+    Control,
     /// Anything else that came in a sound frame.
     Other,
     /// A frame whose checksum is wrong.
@@ -61,6 +83,18 @@ impl Command {
             Request::CommitSession { .. } => Self::Commit,
             Request::VoidSession { .. } => Self::Void,
             Request::ListSessions { .. } => Self::ListSessions,
+            Request::RemoveSessions(_) => Self::RemoveSessions,
+            Request::ReadCard(_) => Self::ReadCard,
+            Request::UpdateSession { .. } => Self::Update,
+            Request::UiRequest(_) => Self::Ui,
+            Request::SelectLanguage(_) => Self::Language,
+            Request::ProprietaryExchange(_) => Self::Exchange,
+            Request::MiFare(_) => Self::MiFare,
+            Request::ReadFile(_) => Self::ReadFile,
+            Request::GetConnectionInfo(_) => Self::ConnectionInfo,
+            Request::GetReceipt(_) => Self::Receipt,
+            Request::GetTransactionRecord(_) => Self::TransactionRecord,
+            Request::Control(_) => Self::Control,
         }
     }
 
@@ -68,7 +102,6 @@ impl Command {
     pub const fn heard(heard: &Heard) -> Self {
         match heard {
             Heard::Request(request) => Self::of(request),
-            Heard::RemoveSessions => Self::RemoveSessions,
             Heard::Unknown(_) | Heard::Incorrect(_) => Self::Other,
             Heard::Damaged => Self::Damaged,
         }
@@ -92,6 +125,17 @@ impl Command {
             Self::Void => "Void Session",
             Self::ListSessions => "List Sessions",
             Self::RemoveSessions => "Remove Sessions",
+            Self::ReadCard => "Read Card",
+            Self::Update => "Update Session",
+            Self::Ui => "UI Request",
+            Self::Language => "Select Language",
+            Self::Exchange => "Proprietary Card Exchange",
+            Self::MiFare => "MiFare",
+            Self::ReadFile => "Read File",
+            Self::ConnectionInfo => "Get Connection Info",
+            Self::Receipt => "Get Receipt",
+            Self::TransactionRecord => "Get Transaction Record",
+            Self::Control => "Control",
             Self::Other => "unknown request",
             Self::Damaged => "damaged frame",
         }
@@ -101,13 +145,26 @@ impl Command {
     pub(super) const fn allowed_in(self, state: TerminalState) -> bool {
         use TerminalState::{Disabled, Enabled, Offline, Online, WaitAuth, WaitCard};
         match self {
-            Self::Reset | Self::Synchronize | Self::GetStatus | Self::RequestIds | Self::Other | Self::Damaged => true,
+            Self::Reset
+            | Self::Synchronize
+            | Self::GetStatus
+            | Self::RequestIds
+            | Self::Language
+            | Self::ConnectionInfo
+            | Self::ReadFile
+            | Self::Control
+            | Self::Other
+            | Self::Damaged => true,
             Self::Protocol => matches!(state, Online),
             Self::Setup => matches!(state, Online | Disabled),
-            Self::Enable | Self::Commit | Self::Void => matches!(state, Disabled | Enabled | WaitCard | WaitAuth),
+            // Update, receipts and records are assumed to go with Commit and Void; connection and files with Request Ids.
+            Self::Enable | Self::Commit | Self::Void | Self::Update | Self::Receipt | Self::TransactionRecord => {
+                matches!(state, Disabled | Enabled | WaitCard | WaitAuth)
+            }
             Self::Disable => matches!(state, Disabled | Enabled),
-            Self::Start | Self::RemoveSessions => matches!(state, Enabled),
-            Self::Auth => matches!(state, WaitAuth),
+            Self::Start | Self::ReadCard | Self::RemoveSessions => matches!(state, Enabled),
+            Self::Ui => matches!(state, Enabled | WaitCard | WaitAuth),
+            Self::Auth | Self::Exchange | Self::MiFare => matches!(state, WaitAuth),
             Self::Cancel => matches!(state, WaitCard | WaitAuth),
             Self::ListSessions => !matches!(state, Offline),
         }

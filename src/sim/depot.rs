@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::bank::Bank;
 use super::handle::SimHandle;
+use super::papers::Papers;
 use super::quirks::Quirks;
 use super::stage::Stage;
 use super::terminal::SimTerminal;
@@ -56,6 +57,8 @@ pub struct SimConfig {
     pub serial_number: String,
     /// What is special about it.
     pub quirks: Quirks,
+    /// What it gives as raw bytes.
+    pub papers: Papers,
 }
 
 impl SimConfig {
@@ -63,14 +66,21 @@ impl SimConfig {
     pub fn apollo(id: TerminalId) -> Self {
         let serial_number = format!("APO-{id}");
         let listen = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Self { id, family: Family::Apollo, listen, serial_number, quirks: Quirks::default() }
+        Self { id, family: Family::Apollo, listen, serial_number, quirks: Quirks::default(), papers: Papers::default() }
     }
 
     /// A P6X on a pseudo terminal under this path.
     pub fn p6x(id: TerminalId, path: impl Into<PathBuf>) -> Self {
         // Fourteen characters and a NUL (PSP, Request Ids).
         let serial_number = format!("P6X-{id}").chars().take(14).collect();
-        Self { id, family: Family::P6x, listen: Listen::Pty(path.into()), serial_number, quirks: Quirks::default() }
+        Self {
+            id,
+            family: Family::P6x,
+            listen: Listen::Pty(path.into()),
+            serial_number,
+            quirks: Quirks::default(),
+            papers: Papers::default(),
+        }
     }
 }
 
@@ -143,11 +153,12 @@ impl Depot {
     }
 
     async fn open(&mut self, config: SimConfig, clock: Clock, order: Arc<AtomicU64>) -> Result<(), DepotError> {
-        let SimConfig { id, family, listen, serial_number, quirks } = config;
+        let SimConfig { id, family, listen, serial_number, quirks, papers } = config;
         if self.index.contains_key(&id) {
             return Err(DepotError::Twice(id));
         }
-        let terminal = SimTerminal::new(id.clone(), family, serial_number, quirks, self.bank.clone());
+        let mut terminal = SimTerminal::new(id.clone(), family, serial_number, quirks, self.bank.clone());
+        terminal.papers = papers;
         let stage = Arc::new(Stage::new(terminal, family, clock, order));
         let (address, task) = match (family, listen) {
             (Family::Apollo, Listen::Tcp(wanted)) => {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::bank::Policy;
+use serde::Deserialize;
+
 use super::card::SimCard;
 use super::chance::Chances;
 use super::handle::SimHandle;
+use super::policy::{BankVerdict, Policy};
+use crate::money::Amount;
 use crate::protocol::response::TerminalState;
 
 /// PSP, Session Declined: insufficient funds.
-const INSUFFICIENT_FUNDS: u8 = 0x09;
+pub(super) const INSUFFICIENT_FUNDS: u8 = 0x09;
 
 /// Cards are numbered from 1 on each terminal; this many numbers belong to one.
 const CARDS_PER_TERMINAL: u32 = 100_000;
@@ -21,10 +24,24 @@ pub struct Drivers {
     pub auto_tap: Option<Duration>,
     /// Every how manieth card is declined.
     pub decline_every: Option<u32>,
+    /// Every how manieth card is a badge, which cannot pay.
+    pub badge_every: Option<u32>,
+    /// Which cards hold less than is asked for.
+    pub partial: Option<Partial>,
     /// What goes wrong, and how often.
     pub chances: Chances,
     /// What decides when it does.
     pub seed: u64,
+}
+
+/// Cards that hold less than is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partial {
+    /// Every how manieth card is one.
+    pub every: u32,
+    /// How much they hold, minor units.
+    pub amount: u32,
 }
 
 impl Drivers {
@@ -40,9 +57,16 @@ impl Drivers {
                 continue;
             }
             number = number % (CARDS_PER_TERMINAL - 1) + 1;
-            let card = SimCard::numbered(place.wrapping_mul(CARDS_PER_TERMINAL).wrapping_add(number));
-            if self.decline_every.is_some_and(|every| number.is_multiple_of(every)) {
-                terminal.bank().set_policy(&card, Policy::decline(INSUFFICIENT_FUNDS));
+            let every = |every: Option<u32>| every.is_some_and(|every| number.is_multiple_of(every));
+            let own = place.wrapping_mul(CARDS_PER_TERMINAL).wrapping_add(number);
+            let card = if every(self.badge_every) { SimCard::badge(own) } else { SimCard::numbered(own) };
+            let bank = terminal.bank();
+            let policy = bank.policy(&card);
+            if every(self.decline_every) {
+                bank.set_policy(&card, Policy { verdict: BankVerdict::Decline(INSUFFICIENT_FUNDS), ..policy });
+            } else if let Some(partial) = self.partial.filter(|partial| every(Some(partial.every))) {
+                let most = BankVerdict::Partial(Amount::from_minor(partial.amount));
+                bank.set_policy(&card, Policy { verdict: most, ..policy });
             }
             terminal.tap(&card);
         }

@@ -10,6 +10,7 @@ use super::card::SimCard;
 use super::chance::{Chances, Dice};
 use super::command::Command;
 use super::fault::Fault;
+use super::papers::Paper;
 use super::stage::{Snapshot, Stage};
 use super::terminal::Input;
 use super::traffic::{Fate, Traffic};
@@ -46,6 +47,16 @@ impl SimHandle {
     /// Its holds that nobody has ended.
     pub fn open_holds(&self) -> Vec<Hold> {
         self.bank.open_holds(&self.id)
+    }
+
+    /// Presses a button of its screen. Says whether there was such a button.
+    pub fn press(&self, button: &str) -> bool {
+        self.stage.press(button)
+    }
+
+    /// From now on it gives these bytes; none where its configuration does not provide them.
+    pub fn set_paper(&self, paper: Paper, bytes: Option<&[u8]>) {
+        self.stage.configure(|terminal| terminal.papers.set(paper, bytes));
     }
 
     /// Holds a card against it for a moment. Says whether it was read: only a terminal in WAIT_CARD reads.
@@ -192,6 +203,11 @@ impl SimHandle {
     /// What there is to see now.
     pub fn snapshot(&self) -> Snapshot {
         self.stage.snapshot()
+    }
+
+    /// The payload of the last Select Language that it took.
+    pub fn language(&self) -> Option<Vec<u8>> {
+        self.stage.language()
     }
 
     /// The frames of both directions, oldest first: the last ten thousand.

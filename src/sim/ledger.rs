@@ -1,10 +1,11 @@
-//! The bank's sums: approved = committed + voided + expired + open, in holds and in money.
+//! The bank's sums: approved + raised - lowered = committed + voided + expired + open, in holds and in money.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::bank::{By, Hold, HoldState, Violation};
+use super::bank::{By, Hold, HoldState};
+use super::violation::Violation;
 use crate::money::Amount;
 
 /// How many, and how much: a sum over many holds does not fit an [`Amount`].
@@ -24,11 +25,31 @@ impl Sum {
     }
 }
 
+/// What Updates did to the amounts of holds, minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Updated {
+    /// By how much holds were raised, in all.
+    pub raised: u64,
+    /// By how much holds were lowered, in all.
+    pub lowered: u64,
+}
+
+impl Updated {
+    /// One more.
+    pub(super) fn note(&mut self, before: Amount, after: Amount) {
+        let (before, after) = (u64::from(before.minor()), u64::from(after.minor()));
+        self.raised += after.saturating_sub(before);
+        self.lowered += before.saturating_sub(after);
+    }
+}
+
 /// What has become of all holds. The amounts are those of the holds, but for `captured`.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Ledger {
     /// Holds that were placed; counted as they were, not summed up from the rest.
     pub approved: Sum,
+    /// What Updates changed since; counted likewise.
+    pub updated: Updated,
     /// Holds that the host committed.
     pub committed: Sum,
     /// Holds that the host voided.
@@ -50,8 +71,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn of(holds: &[Hold], approved: Sum, declined: u64, repeats: u64, violations: &[Violation]) -> Self {
-        let mut ledger = Self { approved, declined, repeats, violations: violations.to_vec(), ..Self::default() };
+    /// The sums of these holds entered into it.
+    pub(super) fn with(mut self, holds: &[Hold]) -> Self {
+        let ledger = &mut self;
         for hold in holds {
             match hold.state {
                 HoldState::Held => ledger.open.add(hold.amount),
@@ -68,14 +90,15 @@ impl Ledger {
                 HoldState::Released { by: By::TerminalTimer, .. } => ledger.expired.add(hold.amount),
             }
         }
-        ledger
+        self
     }
 
-    /// Whether approved = committed + voided + expired + open, in holds and in money.
+    /// Whether approved + raised - lowered = committed + voided + expired + open, in holds and in money.
     pub fn balances(&self) -> bool {
         let parts = [self.committed, self.voided, self.expired, self.open];
         self.approved.count == parts.iter().map(|sum| sum.count).sum::<u64>()
-            && self.approved.amount == parts.iter().map(|sum| sum.amount).sum::<u64>()
+            && self.approved.amount + self.updated.raised
+                == parts.iter().map(|sum| sum.amount).sum::<u64>() + self.updated.lowered
     }
 }
 
@@ -93,6 +116,9 @@ impl fmt::Display for Ledger {
             writeln!(f, "  {name:<15} {:>11} {:>24}", sum.count, sum.amount)?;
         }
         writeln!(f, "  captured {:>42}   of it by terminals' timers: {}", self.captured, self.captured_by_timer)?;
+        if self.updated != Updated::default() {
+            writeln!(f, "  updated: raised by {}, lowered by {}", self.updated.raised, self.updated.lowered)?;
+        }
         writeln!(
             f,
             "  declined: {}, repeated demands: {}, violations: {}",
@@ -108,6 +134,6 @@ impl fmt::Display for Ledger {
             )?;
         }
         let verdict = if self.balances() { "balances" } else { "DOES NOT BALANCE" };
-        write!(f, "  approved = committed + voided + expired + open: {verdict}")
+        write!(f, "  approved + raised - lowered = committed + voided + expired + open: {verdict}")
     }
 }

@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::stage::{Parcel, Stage};
 use super::tls::TlsListen;
-use super::wire;
 
 /// How long to wait before trying again to listen, or to accept when the system has refused to.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -88,6 +87,9 @@ pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpL
             Event::Knocked(Err(_)) => tokio::time::sleep(TRY_AGAIN_AFTER).await,
             Event::Arrived(Ok(line)) => {
                 arriving = None;
+                if guest.is_some() && stage.first_host_stays() {
+                    continue;
+                }
                 if guest.take().is_some() {
                     stage.disconnected();
                 }
@@ -121,7 +123,7 @@ pub(super) async fn serve(stage: Arc<Stage>, address: SocketAddr, listener: TcpL
 
 /// Gives all whole frames to the terminal. Each may change how the next one is to be read.
 pub(super) fn hear(stage: &Stage, buffer: &mut BytesMut) {
-    while let Some((heard, bytes)) = wire::take_frame(buffer, stage.extended()) {
+    while let Some((heard, bytes)) = stage.take_frame(buffer) {
         stage.receive(heard, bytes);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bank::{Bank, By, Decision, Demand, HoldState, Question, Refusal};
+use super::bank::{Bank, By, Change, Decision, Demand, HoldState, Question, Refusal};
 use super::quirks::Quirks;
 use crate::id::{SessionReference, TerminalId, TerminalSessionId};
 use crate::money::Amount;
@@ -47,7 +47,10 @@ impl Memory {
     }
 
     /// A number for a new session. PSP 18, point 10: not reused, unless the terminal is one that does.
-    pub(super) fn number(&mut self, quirks: &Quirks) -> TerminalSessionId {
+    pub(super) fn number(&mut self, reference: SessionReference, quirks: &Quirks) -> TerminalSessionId {
+        if quirks.id_is_reference {
+            return TerminalSessionId(reference.0);
+        }
         if quirks.reuse_ids {
             let free = |id: &u32| self.open.iter().all(|session| session.id.0 != *id);
             return TerminalSessionId((quirks.first_session_id..=u32::MAX).find(free).unwrap_or(u32::MAX));
@@ -68,39 +71,55 @@ impl Memory {
     }
 
     /// Asks the bank for a hold, and remembers it. A hold keeps the Setup that was in force when it was made (PSP 18, point 4).
-    pub(super) fn hold(&mut self, question: &Question<'_>, setup: Setup, at: Timestamp) -> Decision {
+    pub(super) fn hold(&mut self, question: &Question<'_>, setup: Setup, quirks: &Quirks, at: Timestamp) -> Decision {
         let decision = self.bank.authorise(question, at);
         if let Decision::Held(amount) = decision {
             let (id, reference) = (question.session, question.reference);
-            self.open.push(OpenSession { id, reference, amount, dead_man: dead_man(setup, at) });
+            self.open.push(OpenSession { id, reference, amount, dead_man: dead_man(setup, quirks, at) });
         }
         decision
     }
 
     /// A new Setup counts for open sessions, too; only for terminals that do so.
-    pub(super) fn rearm(&mut self, setup: Setup, now: Timestamp) {
-        self.open.iter_mut().for_each(|session| session.dead_man = dead_man(setup, now));
+    pub(super) fn rearm(&mut self, setup: Setup, quirks: &Quirks, now: Timestamp) {
+        self.open.iter_mut().for_each(|session| session.dead_man = dead_man(setup, quirks, now));
     }
 
-    /// The host commits or voids.
-    pub(super) fn end(
+    /// The host commits, voids or updates; what an Update has changed.
+    pub(super) fn meet(
         &mut self,
         id: TerminalSessionId,
         demand: Demand,
         quirks: &Quirks,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Change>, Refusal> {
         let Some(index) = self.open.iter().position(|session| session.id == id) else {
             self.bank.note_refused(&self.terminal, id, demand, now);
             let done = quirks.repeat_is_ok && self.is_done(id, demand);
-            return if done { Ok(()) } else { Err(Refusal::Ended) };
+            return if done { Ok(None) } else { Err(Refusal::Ended) };
         };
         match demand {
             Demand::Commit(amount) => self.bank.capture(&self.terminal, id, amount, By::Host, now)?,
             Demand::Void => self.bank.release(&self.terminal, id, By::Host, now)?,
+            Demand::Update(total) => {
+                let change = self.bank.update(&self.terminal, id, total, now)?;
+                if let (Decision::Held(amount), Some(session)) = (change.decision, self.open.get_mut(index)) {
+                    session.amount = amount;
+                }
+                return Ok(Some(change));
+            }
         }
         self.open.remove(index);
-        Ok(())
+        Ok(None)
+    }
+
+    /// Gives everything back; only for terminals that do so.
+    pub(super) fn void_all(&mut self, now: Timestamp) {
+        for session in std::mem::take(&mut self.open) {
+            if let Err(refusal) = self.bank.release(&self.terminal, session.id, By::Host, now) {
+                tracing::warn!(terminal = %self.terminal, session = %session.id, %refusal, "the bank refused a removal");
+            }
+        }
     }
 
     /// The dead-man timer: commits the whole hold or gives it back, and deletes the session (PSP, Setup).
@@ -130,7 +149,10 @@ impl Memory {
 }
 
 /// PSP 18, point 4: 0 and the largest number mean never.
-fn dead_man(setup: Setup, from: Timestamp) -> Option<(Timestamp, TimeoutAction)> {
-    let ends = !matches!(setup.timeout_seconds, 0 | u32::MAX);
+fn dead_man(setup: Setup, quirks: &Quirks, from: Timestamp) -> Option<(Timestamp, TimeoutAction)> {
+    let ends = match setup.timeout_seconds {
+        0 => quirks.zero_is_at_once,
+        seconds => seconds != u32::MAX,
+    };
     ends.then(|| (from.after(Duration::from_secs(u64::from(setup.timeout_seconds))), setup.action))
 }

@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
-use super::bank::Policy;
 use super::chance::Chances;
 use super::depot::{Listen, SimConfig};
-use super::drivers::Drivers;
+use super::drivers::{Drivers, INSUFFICIENT_FUNDS, Partial};
+use super::papers::{Paper, Papers};
+use super::policy::{BankVerdict, Policy};
+use super::quirks::{self, Quirks};
 use super::tls::{TlsListen, TlsVersions};
 use crate::id::TerminalId;
+use crate::money::Amount;
 use crate::protocol::Family;
 use crate::tls::{IdentityFiles, files};
 
@@ -62,6 +65,10 @@ struct BankSection {
     reaches_after: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     answers_after: Option<Duration>,
+    /// Update Session gets at most this total; every total if none.
+    update_at_most: Option<u32>,
+    /// Update Session is declined.
+    decline_updates: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -70,6 +77,8 @@ struct DriversSection {
     #[serde(deserialize_with = "duration")]
     auto_tap: Option<Duration>,
     decline_every: Option<u32>,
+    badge_every: Option<u32>,
+    partial: Option<Partial>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,8 +90,46 @@ struct TerminalSection {
     serial_number: Option<String>,
     #[serde(default, deserialize_with = "duration")]
     card_timeout: Option<Duration>,
+    #[serde(default)]
+    quirks: Quirks,
+    #[serde(default)]
+    papers: PapersSection,
     drivers: Option<DriversSection>,
     faults: Option<Chances>,
+}
+
+/// What answers requests whose payload is unknown; false where the terminal does not provide it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PapersSection {
+    connection_info: Option<PaperSection>,
+    receipt: Option<PaperSection>,
+    transaction_record: Option<PaperSection>,
+    file: Option<PaperSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum PaperSection {
+    Provided(bool),
+    Text(String),
+}
+
+impl PapersSection {
+    fn apply(self, papers: &mut Papers) {
+        for (paper, section) in [
+            (Paper::ConnectionInfo, self.connection_info),
+            (Paper::Receipt, self.receipt),
+            (Paper::TransactionRecord, self.transaction_record),
+            (Paper::File, self.file),
+        ] {
+            match section {
+                Some(PaperSection::Text(text)) => papers.set(paper, Some(text.as_bytes())),
+                Some(PaperSection::Provided(false)) => papers.set(paper, None),
+                Some(PaperSection::Provided(true)) | None => {}
+            }
+        }
+    }
 }
 
 /// Exactly one of the first three; the rest belongs to `tls`.
@@ -186,6 +233,8 @@ impl Settings {
                 }
                 config.serial_number = serial_number;
             }
+            config.quirks = section.quirks;
+            section.papers.apply(&mut config.papers);
             if let Some(card_timeout) = section.card_timeout {
                 config.quirks.card_timeout = card_timeout;
             }
@@ -196,6 +245,8 @@ impl Settings {
             let drivers = Drivers {
                 auto_tap: drivers.auto_tap,
                 decline_every: drivers.decline_every,
+                badge_every: drivers.badge_every,
+                partial: drivers.partial,
                 chances,
                 // Each terminal has its own stream of chance, so that they do not all fail together.
                 seed: file.seed.wrapping_mul(1_000_003).wrapping_add(index),
@@ -209,6 +260,11 @@ impl Settings {
         let policy = Policy {
             reaches_after: file.bank.reaches_after.unwrap_or(zero),
             answers_after: file.bank.answers_after.unwrap_or(zero),
+            update: match (file.bank.decline_updates, file.bank.update_at_most) {
+                (true, _) => BankVerdict::Decline(INSUFFICIENT_FUNDS),
+                (false, Some(most)) => BankVerdict::Partial(Amount::from_minor(most)),
+                (false, None) => BankVerdict::Approve,
+            },
             ..Policy::APPROVE
         };
         Ok(Self { terminals, policy })
@@ -216,8 +272,14 @@ impl Settings {
 }
 
 fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut Vec<String>) {
-    if drivers.decline_every == Some(0) {
-        mistakes.push(format!("{key}.drivers.decline_every: every how manieth card, so at least 1"));
+    for (name, every) in [
+        ("decline_every", drivers.decline_every),
+        ("badge_every", drivers.badge_every),
+        ("partial.every", drivers.partial.map(|partial| partial.every)),
+    ] {
+        if every == Some(0) {
+            mistakes.push(format!("{key}.drivers.{name}: every how manieth card, so at least 1"));
+        }
     }
     for (name, chance, _) in chances.each() {
         if !(0.0..=1.0).contains(&chance) {
@@ -227,7 +289,5 @@ fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut 
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = |error| de::Error::custom(format!("{text:?} is no duration such as \"10s\": {error}"));
-    humantime::parse_duration(&text).map(Some).map_err(wrong)
+    quirks::duration(deserializer).map(Some)
 }

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
 use super::card::SimCard;
 use super::chance::Dice;
 use super::command::Command;
+use super::display::Screen;
 use super::fault::{Fault, Faults, corrupt};
 use super::terminal::{Input, Output, SimTerminal};
 use super::traffic::{Fate, Traffic};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub plugged: bool,
     /// The sessions that the terminal remembers.
     pub sessions: Vec<TerminalSessionId>,
+    /// What a driver sees; none before anything was shown.
+    pub screen: Option<Screen>,
     /// How many requests of each kind have come, lost ones included.
     pub heard: HashMap<Command, u64>,
     /// How many frames have been sent.
@@ -123,9 +126,18 @@ impl Stage {
         self.lock().plugged
     }
 
-    /// How the next frame from the host is to be read.
-    pub(super) fn extended(&self) -> bool {
-        self.lock().terminal.style().extended
+    /// Takes the next whole frame from what the host has sent; each may change how the next one is to be read.
+    pub(super) fn take_frame(&self, buffer: &mut BytesMut) -> Option<(Heard, Bytes)> {
+        let (style, codec) = {
+            let inner = self.lock();
+            (inner.terminal.style(), inner.terminal.quirks.codec(self.family))
+        };
+        wire::take_frame(buffer, style, &codec)
+    }
+
+    /// Whether a second host is turned away.
+    pub(super) fn first_host_stays(&self) -> bool {
+        self.lock().terminal.quirks.first_host_stays
     }
 
     /// A host has come. On TCP the terminal notices.
@@ -235,10 +247,24 @@ impl Stage {
     pub(super) fn tap(&self, card: SimCard) -> bool {
         let mut read = false;
         self.act(|stage, inner, now| {
-            read = inner.terminal.state() == TerminalState::WaitCard;
+            read = inner.terminal.would_read(&card);
             stage.feed(inner, Input::Tap(card), now);
         });
         read
+    }
+
+    /// Whether there was such a button.
+    pub(super) fn press(&self, button: &str) -> bool {
+        let mut pressed = false;
+        self.act(|stage, inner, now| {
+            pressed = inner.terminal.screen().is_some_and(|screen| screen.has_button(button));
+            stage.feed(inner, Input::Press(button.to_owned()), now);
+        });
+        pressed
+    }
+
+    pub(super) fn language(&self) -> Option<Vec<u8>> {
+        self.lock().terminal.language().map(<[u8]>::to_vec)
     }
 
     pub(super) fn lay(&self, card: Option<SimCard>) {
@@ -396,6 +422,7 @@ impl Inner {
             connected: self.connected,
             plugged: self.plugged,
             sessions: self.terminal.sessions(),
+            screen: self.terminal.screen(),
             heard: self.heard.clone(),
             said: self.said,
             waiting: self.outbox.len(),

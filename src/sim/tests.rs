@@ -1,10 +1,12 @@
 //! What simulated terminals do, compared with PSP: tables and bytes typed by hand.
 
+mod apollo;
 mod faults;
 mod money;
 mod quirks;
 mod settings;
 mod states;
+mod updates;
 mod wires;
 
 use std::time::Duration;
@@ -92,12 +94,7 @@ impl Bench {
 
 fn start(amount: u32, reference: u32) -> Request {
     let amount = Amount::from_minor(amount);
-    Request::StartSession(StartSession {
-        amount,
-        reference: SessionReference(reference),
-        dol: Vec::new(),
-        reference_text: None,
-    })
+    Request::StartSession(StartSession::new(amount, SessionReference(reference)))
 }
 
 fn said(outputs: Vec<Output>) -> Vec<Response> {

@@ -5,21 +5,19 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::card::SimCard;
 use super::quirks::Quirks;
+use crate::id::TerminalSessionId;
 use crate::protocol::dol::{self, Tag};
 use crate::protocol::response::{Context, Verdict};
-use crate::protocol::{BlockFormat, Dol, Family, ProtocolError, Request, Response, checksum};
+use crate::protocol::{self, BlockFormat, Dol, Family, ProtocolError, Request, Response, checksum};
 
 /// The first byte of every frame from a host (PSP, Frame format).
 const HOST_PREAMBLE: u8 = 0xCC;
 
-/// PSP, Message codes: a request that the program never sends, but that terminals know.
-const REMOVE_SESSIONS: u8 = 0x56;
-
 /// PSP conflict C1: some pages give Get Status Response the code of Result.
 const RESULT: u8 = 0x00;
 
-/// The longest extended block that a simulated terminal takes; a longer one is noise. PSP names no limit.
-const EXTENDED_LENGTH_MAX: usize = 8192;
+/// The longest extended block that a simulated terminal takes or sends; a longer one is noise. PSP names no limit.
+const EXTENDED_LENGTH_MAX: usize = 65_535;
 
 /// How frames look: what Protocol has negotiated (PSP, Protocol).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,8 +33,6 @@ pub struct Style {
 pub enum Heard {
     /// A request.
     Request(Request),
-    /// 0x56.
-    RemoveSessions,
     /// A sound frame with a code that means nothing to it.
     Unknown(u8),
     /// A sound frame with a payload that is not what its code wants.
@@ -46,8 +42,8 @@ pub enum Heard {
 }
 
 /// Takes the next frame out of the buffer, with its bytes. What cannot begin a frame is dropped.
-pub(super) fn take_frame(buffer: &mut BytesMut, extended: bool) -> Option<(Heard, Bytes)> {
-    let header = if extended { 5 } else { 2 };
+pub(super) fn take_frame(buffer: &mut BytesMut, style: Style, codec: &protocol::Quirks) -> Option<(Heard, Bytes)> {
+    let header = if style.extended { 5 } else { 2 };
     loop {
         let noise = buffer.iter().position(|byte| *byte == HOST_PREAMBLE).unwrap_or(buffer.len());
         buffer.advance(noise);
@@ -61,20 +57,19 @@ pub(super) fn take_frame(buffer: &mut BytesMut, extended: bool) -> Option<(Heard
             return None;
         }
         let bytes = buffer.split_to(size).freeze();
-        return Some((hear(&bytes, header), bytes));
+        return Some((hear(&bytes, header, codec), bytes));
     }
 }
 
-fn hear(bytes: &[u8], header: usize) -> Heard {
+fn hear(bytes: &[u8], header: usize, codec: &protocol::Quirks) -> Heard {
     let [body @ .., sum] = bytes else { return Heard::Damaged };
     if checksum(body) != *sum {
         return Heard::Damaged;
     }
     // The magic is not looked at (PSP, Frame format: a P6X ignores what it receives).
     let [_, code, payload @ ..] = &body[header.min(body.len())..] else { return Heard::Damaged };
-    match Request::decode(*code, payload) {
+    match Request::decode(*code, payload, codec) {
         Ok(request) => Heard::Request(request),
-        Err(_) if *code == REMOVE_SESSIONS => Heard::RemoveSessions,
         Err(ProtocolError::UnknownMessage { .. }) => Heard::Unknown(*code),
         Err(_) => Heard::Incorrect(*code),
     }
@@ -87,7 +82,8 @@ pub(super) fn write(response: &Response, style: Style, family: Family, quirks: &
     match response {
         // PSP 18, point 1: with reasons, an OK has two bytes as well.
         Response::Result(Verdict::Ok) if style.detailed => payload.put_slice(&[0x00, 0x00]),
-        _ => response.encode(&mut payload, &Context { family, format, status_outstanding: false })?,
+        Response::Result(Verdict::NotOk(Some(reason))) if quirks.reason_first => payload.put_slice(&[reason.0, 0x01]),
+        _ => response.encode(&mut payload, &Context { quirks: quirks.codec(family), ..Context::of(family, format) })?,
     }
     let code = match response {
         Response::Status(_) if quirks.status_as_result => RESULT,
@@ -96,10 +92,14 @@ pub(super) fn write(response: &Response, style: Style, family: Family, quirks: &
     Ok(frame(quirks, style.extended, code, &payload))
 }
 
+/// How many payload bytes fit into a frame.
+pub(super) const fn payload_max(extended: bool) -> usize {
+    (if extended { EXTENDED_LENGTH_MAX } else { u8::MAX as usize }) - 2
+}
+
 /// A frame with this code and payload. What does not fit its length field is cut off: a terminal sends no impossible frames.
 pub(super) fn frame(quirks: &Quirks, extended: bool, code: u8, payload: &[u8]) -> Bytes {
-    let most = if extended { EXTENDED_LENGTH_MAX } else { usize::from(u8::MAX) } - 2;
-    let payload = &payload[..payload.len().min(most)];
+    let payload = &payload[..payload.len().min(payload_max(extended))];
     let length = payload.len() + 2;
     let mut out = BytesMut::with_capacity(length + 6);
     out.put_u8(quirks.preamble);
@@ -119,9 +119,28 @@ pub(super) fn frame(quirks: &Quirks, extended: bool, code: u8, payload: &[u8]) -
 /// The data objects of a card, as far as they are wanted and exist (PSP, DOL list: the published example holds these two).
 pub(super) fn card_dol(card: &SimCard, wanted: &[Tag]) -> Dol {
     let wanted = if wanted.is_empty() { dol::DEFAULT.as_slice() } else { wanted };
-    wanted.iter().fold(Dol::default(), |dol, tag| match *tag {
-        Tag::CARD_HASH => dol.with(*tag, card.hash().reveal()),
-        Tag::MASKED_PAN => dol.with(*tag, card.masked_pan().as_str()),
-        _ => dol,
+    objects(wanted, |tag| match tag {
+        Tag::CARD_HASH => Some(card.hash().reveal().into()),
+        Tag::MASKED_PAN => card.masked_pan().map(|pan| pan.as_str().into()),
+        _ => None,
     })
+}
+
+/// The same once the bank has approved: what exists only then is there when it was asked for by name (in the published example,
+/// which asked for nothing in particular, it is not).
+pub(super) fn authorisation_dol(card: &SimCard, wanted: &[Tag], session: TerminalSessionId) -> Dol {
+    let card = card_dol(card, wanted);
+    objects(wanted, |tag| match tag {
+        Tag::HOST_RESPONSE => Some(b"00".to_vec()),
+        Tag::HOST_REFERENCE => Some(session.0.to_be_bytes().to_vec()),
+        Tag::BRAND_NAME => Some(b"SIMULATED".to_vec()),
+        _ => None,
+    })
+    .iter()
+    .fold(card, |dol, (tag, value)| dol.with(tag, value))
+}
+
+fn objects(wanted: &[Tag], value: impl Fn(Tag) -> Option<Vec<u8>>) -> Dol {
+    let found = wanted.iter().filter_map(|tag| value(*tag).map(|value| (*tag, value)));
+    found.fold(Dol::default(), |dol, (tag, value)| dol.with(tag, value))
 }

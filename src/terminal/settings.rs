@@ -27,21 +27,4 @@ pub struct TerminalSettings {
     pub preauth: Option<Amount>,
     /// The rules for its sessions.
     pub policy: Policy,
-    /// Codes on which the pages of the protocol disagree.
-    pub quirks: Quirks,
-}
-
-/// Command codes on which the pages of the protocol disagree (PSP, conflict C2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quirks {
-    /// The code of Read Card.
-    pub read_card: u8,
-    /// The code of Select Language.
-    pub select_language: u8,
-}
-
-impl Default for Quirks {
-    fn default() -> Self {
-        Self { read_card: 0x41, select_language: 0x40 }
-    }
 }

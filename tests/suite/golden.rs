@@ -11,7 +11,7 @@ use quittance::protocol::frame::{Decoder, Settings};
 use quittance::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
 use quittance::protocol::response::{Reason, Status, TerminalState, Verdict};
 use quittance::protocol::{
-    BlockFormat, Direction, Discipline, Dol, Family, HostCodec, ProtocolError, Request, Response, TerminalCodec, trace,
+    BlockFormat, Direction, Discipline, Dol, Family, HostCodec, ProtocolError, Quirks, Request, Response, TerminalCodec, trace,
 };
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -57,7 +57,8 @@ fn is_response(captioned: &str, response: Response) {
 
 /// These bytes are a sound frame with this code and payload, of which we know no more.
 fn is_frame(captioned: &str, from: Direction, format: BlockFormat, code: u8, payload: &[u8]) {
-    let settings = Settings { from, family: Family::Apollo, format, discipline: Discipline::Strict };
+    let settings =
+        Settings { from, family: Family::Apollo, format, discipline: Discipline::Strict, quirks: Quirks::of(Family::Apollo) };
     let mut buffer = bytes(captioned);
     let found = Decoder::new(settings).decode(&mut buffer, |frame| (frame.code, frame.payload.to_vec()));
     assert_eq!(found, Ok(Some((code, payload.to_vec()))));
@@ -150,12 +151,7 @@ fn start_session() {
          00 00 09 C4  # amount: 2500 minor units
          00 00 00 0A  # session reference 10
          1D           # sum",
-        Request::StartSession(StartSession {
-            amount: Amount::from_minor(2500),
-            reference: SessionReference(10),
-            dol: Vec::new(),
-            reference_text: None,
-        }),
+        Request::StartSession(StartSession::new(Amount::from_minor(2500), SessionReference(10))),
     );
 }
 
@@ -372,7 +368,7 @@ fn session_declined() {
          3C  # magic
          32  # Session Declined, without a reason
          1A  # sum",
-        Response::Declined { reason: None, rest: 0 },
+        Response::declined(None),
     );
 }
 

@@ -8,14 +8,17 @@
 
 mod ask;
 mod check;
+mod console;
 mod crowd;
 mod doubt;
 mod flows;
 mod fuzzed;
 mod golden;
 mod https;
+mod messages;
 mod outages;
 mod process;
+mod requests;
 mod restart;
 mod rig;
 mod scan;

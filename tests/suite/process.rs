@@ -209,7 +209,10 @@ fn neither_cards_nor_tokens_are_told() {
     told.push_str(&String::from_utf8(show.stdout).unwrap());
     told.push_str(&String::from_utf8(rig.verify().stdout).unwrap());
     for card in &cards {
-        assert!(told.contains(card.masked_pan().as_str()), "this run has told nothing of its cards, so it proves nothing");
+        assert!(
+            told.contains(card.masked_pan().unwrap().as_str()),
+            "this run has told nothing of its cards, so it proves nothing"
+        );
         let hash = card.hash().reveal();
         let in_hex: String = hash.bytes().map(|byte| format!("{byte:02x}")).collect();
         for secret in [hash, &in_hex, &in_hex.to_uppercase()] {

@@ -1,10 +1,11 @@
 //! `termsim`: simulated terminals for a host to drive. A program of its own, since the production program must hold no code that
 //! invents approvals.
 //!
-//! `termsim --config FILE` only runs terminals. `termsim demo` (`cargo demo`) is a depot on a table: terminals, people and
+//! `termsim --config FILE` only runs terminals, for a person at the keyboard to tap and break. `termsim demo` (`cargo demo`) is a depot on a table: terminals, people and
 //! faults in this process, and the real orchestrator as a child of it, to be killed at will.
 
 mod client;
+mod console;
 mod demo;
 mod diary;
 mod drivers;
@@ -14,15 +15,17 @@ mod setup;
 mod table;
 mod trouble;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use console::Answer;
 use quittance::sim::{Bank, Depot, Settings};
 use quittance::time::Clock;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// Runs simulated Payter terminals until SIGINT or SIGTERM, then prints the ledger of the bank behind them.
@@ -32,6 +35,9 @@ struct Arguments {
     /// Which terminals to simulate (TOML).
     #[arg(long, value_name = "FILE", required = true)]
     config: Option<PathBuf>,
+    /// Obey lines from standard input though it is no terminal (`help` says which)
+    #[arg(long, requires = "config")]
+    console: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -55,7 +61,7 @@ fn main() -> ExitCode {
         (Some(Command::Demo(options)), _) => runtime.block_on(demo::run(options)),
         (None, Some(config)) => {
             tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter()).init();
-            runtime.block_on(run(config)).map(|()| ExitCode::SUCCESS)
+            runtime.block_on(run(config, arguments.console || io::stdin().is_terminal())).map(|()| ExitCode::SUCCESS)
         }
         // Clap has refused this already.
         (None, None) => Ok(ExitCode::from(2)),
@@ -70,7 +76,7 @@ fn complain(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(config: &Path) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(config: &Path, console: bool) -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::read(config)?;
     let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let bank = Bank::new();
@@ -84,13 +90,31 @@ async fn run(config: &Path) -> Result<(), Box<dyn std::error::Error>> {
         writeln!(io::stdout(), "{} {} {address}", terminal.id(), terminal.family().as_str())?;
         visits.spawn(drivers.visit(terminal.clone(), place));
     }
-    tokio::select! {
-        _ = interrupted.recv() => {}
-        _ = terminated.recv() => {}
+    let mut lines = console.then(console::listen);
+    loop {
+        tokio::select! {
+            _ = interrupted.recv() => break,
+            _ = terminated.recv() => break,
+            line = next(&mut lines) => match console::obey(&line, &depot) {
+                Answer::Say(answer) => writeln!(io::stdout(), "{answer}")?,
+                Answer::Quit => break,
+            },
+        }
     }
     visits.abort_all();
     writeln!(io::stdout(), "{}", depot.bank().ledger())?;
     Ok(())
+}
+
+/// The next line; without a console, or when it has ended, there is none.
+async fn next(lines: &mut Option<mpsc::Receiver<String>>) -> String {
+    if let Some(read) = lines {
+        match read.recv().await {
+            Some(line) => return line,
+            None => *lines = None,
+        }
+    }
+    std::future::pending().await
 }
 
 fn filter() -> tracing_subscriber::EnvFilter {

@@ -19,7 +19,7 @@ pub(super) const VOID: Request = Request::VoidSession { session: TerminalSession
 
 pub(super) fn start() -> Request {
     let (amount, reference) = (Amount::from_minor(2500), SessionReference(7));
-    Request::StartSession(StartSession { amount, reference, dol: Vec::new(), reference_text: None })
+    Request::StartSession(StartSession::new(amount, reference))
 }
 
 pub(super) fn approved() -> Response {
@@ -152,7 +152,7 @@ fn each_command_is_ended_by_its_answer() {
         (start(), NOT_OK),
         (start(), Response::Cancelled),
         (Request::AuthSession, approved()),
-        (Request::AuthSession, Response::Declined { reason: None, rest: 0 }),
+        (Request::AuthSession, Response::declined(None)),
         (Request::AuthSession, Response::Cancelled),
         (Request::AuthSession, NOT_OK),
     ];
@@ -172,7 +172,7 @@ fn frames_that_answer_nothing_lose_the_link() {
         (&[], status(TerminalState::Enabled)),
         (&[], Response::Cancelled),
         (&[], Response::CardRead(Dol::default())),
-        (&[], Response::Declined { reason: None, rest: 0 }),
+        (&[], Response::declined(None)),
         (&[Request::GetStatus], OK),
         (&[Request::CancelSession], OK),
         (&[Request::AuthSession], OK),

@@ -18,9 +18,9 @@ use crate::journal::record::Cause;
 use crate::link::{
     Address, Event, Generation, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Told, Wire, open, open_with,
 };
-use crate::protocol::Family;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
+use crate::protocol::{Family, Quirks};
 use crate::time::{Clock, Timestamp};
 
 // Host → terminal: preamble, length, magic, code, payload, sum.
@@ -32,7 +32,7 @@ const COMMIT_10_100: [u8; 13] = [0xCC, 0x0A, 0x3C, 0x35, 0x00, 0x00, 0x00, 0x0A,
 const ECHO: [u8; 5] = [0xAA, 0x02, 0x3C, 0x24, 0x0C];
 const RESULT_OK: [u8; 6] = [0xAA, 0x03, 0x3C, 0x00, 0x00, 0xE9];
 const APPROVED_10: [u8; 9] = [0xAA, 0x06, 0x3C, 0x31, 0x00, 0x00, 0x00, 0x0A, 0x27];
-const UI_EVENT: [u8; 6] = [0xAA, 0x03, 0x3C, 0x29, 0x00, 0x12];
+const UNKNOWN: [u8; 6] = [0xAA, 0x03, 0x3C, 0x2A, 0x00, 0x13];
 
 /// What every link here is opened as.
 const GENERATION: Generation = Generation(7);
@@ -63,7 +63,7 @@ impl Line {
     fn new(address: Address, wire: Option<impl Future<Output = io::Result<Wire>> + 'static>) -> Self {
         let second = Duration::from_secs;
         let timeouts = Timeouts { command: second(10), commit: second(60), authorise: second(30), card: second(120) };
-        let settings = Settings { address, family: Family::Apollo, timeouts };
+        let settings = Settings { address, family: Family::Apollo, quirks: Quirks::of(Family::Apollo), timeouts };
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
@@ -82,6 +82,7 @@ impl Line {
         self.try_ask(request).unwrap();
     }
 
+    #[expect(clippy::result_large_err, reason = "as in what it calls")]
     fn try_ask(&self, request: Request) -> Result<(), Order> {
         self.tickets.set(self.tickets.get() + 1);
         self.orders.as_ref().unwrap().ask(Order { ticket: Ticket(self.tickets.get()), request })
@@ -260,7 +261,7 @@ fn a_sound_frame_that_we_do_not_know_is_counted_and_no_more() {
         let (mut line, mut theirs) = in_step(tcp()).await;
         line.ask(Request::Enable);
         assert_eq!(received(&mut theirs).await, ENABLE);
-        theirs.write_all(&UI_EVENT).await.unwrap();
+        theirs.write_all(&UNKNOWN).await.unwrap();
         theirs.write_all(&RESULT_OK).await.unwrap();
         assert_eq!(line.event().await, Event::FrameError("unknown_message"));
         assert_eq!(line.end_of(2).await, Outcome::Answered(OK));

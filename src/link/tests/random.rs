@@ -101,7 +101,7 @@ fn inventions() -> Vec<Response> {
         Response::Cancelled,
         Response::CardRead(Dol::default()),
         approved(),
-        Response::Declined { reason: None, rest: 0 },
+        Response::declined(None),
         status(TerminalState::Enabled),
         status(TerminalState::WaitCard),
         Response::Synchronize,
@@ -119,14 +119,26 @@ fn fits(request: &Request, response: &Response) -> bool {
             | Request::Enable
             | Request::Disable
             | Request::CommitSession { .. }
-            | Request::VoidSession { .. } => *response == OK,
+            | Request::VoidSession { .. }
+            | Request::RemoveSessions(_)
+            | Request::UiRequest(_)
+            | Request::SelectLanguage(_)
+            | Request::Control(_) => *response == OK,
             Request::Synchronize => *response == Response::Synchronize,
             Request::Protocol(_) => matches!(response, Response::Protocol(_)),
             Request::GetStatus => matches!(response, Response::Status(_)),
             Request::RequestIds => matches!(response, Response::Ids(_)),
             Request::ListSessions { .. } => matches!(response, Response::SessionList(_)),
             Request::CancelSession => *response == Response::Cancelled,
-            Request::StartSession(_) => matches!(response, Response::CardRead(_) | Response::Cancelled),
+            Request::StartSession(_) | Request::ReadCard(_) => {
+                matches!(response, Response::CardRead(_) | Response::ProprietaryCardRead(_) | Response::Cancelled)
+            }
+            Request::UpdateSession { .. } => matches!(response, Response::UpdateResult(_)),
+            Request::ProprietaryExchange(_) | Request::MiFare(_) => matches!(response, Response::ProprietaryResponse(_)),
+            Request::ReadFile(_) => matches!(response, Response::File(_)),
+            Request::GetConnectionInfo(_) => matches!(response, Response::ConnectionInfo(_)),
+            Request::GetReceipt(_) => matches!(response, Response::Receipt(_)),
+            Request::GetTransactionRecord(_) => matches!(response, Response::TransactionRecord(_)),
             Request::AuthSession => matches!(
                 response,
                 Response::Approved { .. }
@@ -217,6 +229,8 @@ impl Terminal {
             Request::Setup(_) | Request::Disable | Request::CommitSession { .. } | Request::VoidSession { .. } => {
                 self.say(to, OK);
             }
+            // Nothing else is asked here.
+            _ => self.refuse(to),
         }
     }
 
@@ -239,7 +253,7 @@ impl Terminal {
                 let session = TerminalSessionId(flow.unwrap_or_default() as u32);
                 self.say(flow, Response::Approved { session, dol: Dol::default() });
             }
-            (2, false) => self.say(flow, Response::Declined { reason: flow.map(|ticket| ticket as u8), rest: 0 }),
+            (2, false) => self.say(flow, Response::declined(flow.map(|ticket| ticket as u8))),
             (2, true) => {}
             (3, _) => self.say(flow, Response::Cancelled),
             _ => self.refuse(flow),

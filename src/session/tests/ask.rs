@@ -84,7 +84,7 @@ fn a_word_in_every_state() {
     let no_card = Err("no_card".to_owned());
     let declined = || {
         let mut life = Life::authorising(Apollo);
-        life.does(Input::Authorised(answered(Response::Declined { reason: None, rest: 0 })));
+        life.does(Input::Authorised(answered(Response::declined(None))));
         life
     };
     let cancelled = |mut life: Life| {

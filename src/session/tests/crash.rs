@@ -36,7 +36,7 @@ fn scripts() -> Vec<(&'static str, Vec<Input>)> {
     let back = || vec![Input::NotReady, Input::Ready, Input::Tick, Input::Turn];
     vec![
         ("nobody comes", vec![Input::Ready, Input::Begin, Input::FlowEnded(answered(Response::Cancelled))]),
-        ("declined", [start(), vec![Input::Authorised(answered(Response::Declined { reason: None, rest: 0 }))]].concat()),
+        ("declined", [start(), vec![Input::Authorised(answered(Response::declined(None)))]].concat()),
         ("commit", [commit(), vec![ends(ok())]].concat()),
         ("void", [void(), vec![ends(ok())]].concat()),
         ("commit, lost, again", [commit(), vec![lost()], back(), vec![ends(ok())]].concat()),

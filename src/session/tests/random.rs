@@ -27,7 +27,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         1 => Just(Outcome::Unsent),
         1 => Just(Outcome::FlowEnded),
         1 => Just(answered(Response::Cancelled)),
-        1 => Just(answered(Response::Declined { reason: None, rest: 0 })),
+        1 => Just(answered(Response::declined(None))),
         4 => Just(approved(11)),
         2 => (0_u32..7000).prop_map(|amount| partially_approved(11, amount)),
     ]

@@ -329,7 +329,7 @@ fn less_may_be_held_than_was_asked_for() {
 #[test]
 fn the_ends_of_a_card_flow() {
     use link::Outcome::{FlowEnded, Unanswered, Unsent};
-    let declined = || answered(Response::Declined { reason: Some(0x09), rest: 0 });
+    let declined = || answered(Response::declined(Some(0x09)));
     let rows: [(Outcome, &str, &str); 11] = [
         // how it ends, what Start makes of it, what Auth makes of it
         (answered(Response::Cancelled), "cancelled", "cancelled"),

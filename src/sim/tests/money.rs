@@ -110,7 +110,7 @@ fn the_bank_may_approve_less_or_nothing() {
         let mut bench = Bench::new(Family::Apollo);
         bench.bank.set_default_policy(Policy::decline(0x05));
         bench.set_up(options, Setup { timeout_seconds: 60, action: TimeoutAction::Void });
-        assert_eq!(bench.hold(2500), [Response::Declined { reason, rest: 0 }]);
+        assert_eq!(bench.hold(2500), [Response::declined(reason)]);
         assert_eq!((bench.bank.holds().len(), bench.bank.ledger().declined), (0, 1));
         assert_eq!(bench.terminal.state(), TerminalState::Enabled);
     }

@@ -9,7 +9,7 @@ use crate::protocol::request::{Setup, TimeoutAction};
 use crate::protocol::response::{Status, TerminalState, Verdict};
 use crate::protocol::{Family, Request, Response};
 use crate::sim::wire;
-use crate::sim::{CardTimeout, Heard, Input, Quirks, Style};
+use crate::sim::{CardTimeout, Heard, Input, Occasion, Quirks, Style};
 
 const OK: [Response; 1] = [Response::Result(Verdict::Ok)];
 const NO: [Response; 1] = [Response::Result(Verdict::NotOk(None))];
@@ -52,7 +52,7 @@ fn a_repeat_is_ok_and_takes_nothing_twice() {
 
 #[test]
 fn reset_forgets() {
-    let mut bench = bench(|quirks| quirks.reset_forgets = true);
+    let mut bench = bench(|quirks| quirks.forgets_at = vec![Occasion::Reset]);
     bench.hold(100);
     bench.ask(Request::Reset);
     assert_eq!((bench.terminal.sessions().len(), bench.bank.ledger().open.count), (0, 1));

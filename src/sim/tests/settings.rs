@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::sim::{Listen, Policy, Settings, TlsListen, TlsVersions};
+use crate::money::Amount;
+use crate::sim::{BankVerdict, Listen, Occasion, Partial, Policy, Quirks, Settings, TlsListen, TlsVersions};
 use crate::tls::IdentityFiles;
 
 #[test]
@@ -87,7 +88,53 @@ fn tls_needs_files_that_fit() {
 
 #[test]
 fn unknown_keys_and_bad_durations_are_refused() {
+    let terminal = "[[terminals]]\nid = \"a\"\nfamily = \"apollo\"\nlisten = { tcp = \"127.0.0.1:0\" }\n";
+    assert!(Settings::parse(terminal).is_ok());
+    for more in ["quirks = { reuse_id = true }", "papers = { recipt = \"x\" }", "drivers = { partial = { every = 1 } }"] {
+        assert!(Settings::parse(&format!("{terminal}{more}")).is_err(), "{more}");
+    }
     for text in ["bnak = {}", "drivers = { auto_tap = \"soon\" }", "terminals = 3", ""] {
         assert!(Settings::parse(text).is_err(), "{text}");
     }
+}
+
+/// Every switch is in the example, commented out, with the value that it has without it.
+#[test]
+fn the_example_names_every_quirk_with_its_default() {
+    let example = include_str!("../../../config/termsim.toml");
+    let (_, quirks) = example.split_once("# [terminals.quirks]\n").unwrap();
+    let lines = quirks.lines().map_while(|line| line.strip_prefix("# ")).map(|line| line.split("  #").next().unwrap());
+    let lines: Vec<&str> = lines.collect();
+    let names = format!("{:#?}", Quirks::default());
+    let names: Vec<&str> =
+        names.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(name, _)| name).collect();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with(' ')).collect();
+    let given: Vec<&str> = lines.iter().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim()).collect();
+    assert_eq!(given, names);
+    let terminal = "[[terminals]]\nid = \"a\"\nfamily = \"apollo\"\nlisten = { tcp = \"127.0.0.1:0\" }\n[terminals.quirks]\n";
+    let settings = Settings::parse(&format!("{terminal}{}", lines.join("\n"))).unwrap();
+    assert_eq!(settings.terminals[0].0.quirks, Quirks::default());
+}
+
+#[test]
+fn everything_can_be_set() {
+    let text = r#"
+        bank = { update_at_most = 5000 }
+        drivers = { badge_every = 4, partial = { every = 3, amount = 1500 } }
+        [[terminals]]
+        id = "bay-01"
+        family = "apollo"
+        listen = { tcp = "127.0.0.1:0" }
+        papers = { receipt = "TOTAL", file = false }
+        quirks = { forgets_at = ["reset", "power_cycle"], card_timeout = "5m", accepted_options = 0x02, ui_type_first = true }"#;
+    let settings = Settings::parse(text).unwrap();
+    assert_eq!(settings.policy.update, BankVerdict::Partial(Amount::from_minor(5000)));
+    let (config, drivers) = &settings.terminals[0];
+    assert_eq!((drivers.badge_every, drivers.partial), (Some(4), Some(Partial { every: 3, amount: 1500 })));
+    let quirks = &config.quirks;
+    assert_eq!(quirks.forgets_at, [Occasion::Reset, Occasion::PowerCycle]);
+    assert_eq!((quirks.card_timeout, quirks.accepted_options.0, quirks.ui_type_first), (Duration::from_secs(300), 2, true));
+    use crate::sim::Paper;
+    let papers = [Paper::Receipt, Paper::File].map(|paper| config.papers.of(paper));
+    assert_eq!(papers, [Some(&b"TOTAL"[..]), None]);
 }

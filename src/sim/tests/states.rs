@@ -7,7 +7,7 @@ use crate::id::TerminalSessionId;
 use crate::money::Amount;
 use crate::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
 use crate::protocol::response::{Reason, Status, TerminalState, TransactionEvent, Verdict};
-use crate::protocol::{Family, Request, Response};
+use crate::protocol::{Family, RawPayload, Request, Response};
 use crate::sim::{Heard, Input, Output, Quirks, Style};
 
 /// Answer and state afterwards, for each state before. `-` is no answer. LIST is what a P6X answers.
@@ -97,8 +97,8 @@ fn heard(name: &str) -> Heard {
         "commit" => Request::CommitSession { session, amount: Amount::from_minor(1) },
         "void" => Request::VoidSession { session },
         "list" => Request::ListSessions { offset: 0 },
-        "remove" => return Heard::RemoveSessions,
-        "unknown" => return Heard::Unknown(0x28),
+        "remove" => Request::RemoveSessions(RawPayload::default()),
+        "unknown" => return Heard::Unknown(0x77),
         "damaged" => return Heard::Damaged,
         other => panic!("no such request: {other}"),
     })
@@ -166,7 +166,7 @@ fn reasons_come_with_option_8_only() {
     let no = |reason| [Response::Result(Verdict::NotOk(Some(Reason(reason))))];
     assert_eq!(bench.ask(Request::Enable), no(0x05));
     assert_eq!(said(bench.on(Input::Heard(Heard::Damaged))), no(0x04));
-    assert_eq!(said(bench.on(Input::Heard(Heard::Unknown(0x28)))), no(0x02));
+    assert_eq!(said(bench.on(Input::Heard(Heard::Unknown(0x77)))), no(0x02));
     bench.ask(Request::Setup(Setup { timeout_seconds: 60, action: TimeoutAction::Void }));
     bench.ask(Request::Enable);
     assert_eq!(bench.ask(start(0, 1)), no(0x03));

@@ -13,13 +13,12 @@ use crate::journal::{Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::money::Amount;
 use crate::protocol::response::TerminalState;
-use crate::protocol::{Family, Request};
+use crate::protocol::{Family, Quirks, Request};
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::requests::{Instruct, Open};
-use crate::terminal::settings::Quirks;
 use crate::terminal::view::View;
 use crate::terminal::world::{FromTerminal, Observer, OpenLink, Surroundings};
 use crate::terminal::{TerminalActor, TerminalSettings};
@@ -85,6 +84,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
         link: Settings {
             address: Address::Tcp(address.to_owned()),
             family: Family::Apollo,
+            quirks: Quirks::of(Family::Apollo),
             timeouts: Timeouts { command: minutes(1), commit: minutes(1), authorise: minutes(1), card: minutes(1) },
         },
         connectors: 2,
@@ -107,7 +107,6 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
         },
-        quirks: Quirks::default(),
     }
 }
 
