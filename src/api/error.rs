@@ -65,6 +65,15 @@ impl Problem {
         Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"quittance\""))), ..problem }
     }
 
+    /// The same refusal, but a browser that gets it asks its user for a password.
+    pub(super) fn asking_for_password(self) -> Self {
+        let basic = HeaderValue::from_static("Basic realm=\"Quittance: a token as password\", charset=\"UTF-8\"");
+        match self.status {
+            StatusCode::UNAUTHORIZED => Self { header: Some((WWW_AUTHENTICATE, basic)), ..self },
+            _ => self,
+        }
+    }
+
     /// Whoever asks may not do that.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
@@ -95,6 +104,8 @@ impl Problem {
             "already_decided" => "Another decision was made before",
             "not_supported" => "Not supported",
             "no_hold" => "There is no hold",
+            "update_under_way" => "The hold is just being changed",
+            "update_declined" => "The hold was not changed",
             "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
             "unauthorised" => "A token is needed",
@@ -114,6 +125,8 @@ impl From<Refusal> for Problem {
             | Refusal::NotSupported(_)
             | Refusal::NoHold { .. }
             | Refusal::NoCard { .. }
+            | Refusal::UpdateUnderWay { .. }
+            | Refusal::UpdateDeclined { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

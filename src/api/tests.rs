@@ -2,6 +2,7 @@
 
 mod access;
 mod asking;
+mod bodies;
 pub(crate) mod outside;
 mod requests;
 mod views;
@@ -28,7 +29,7 @@ use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
 use crate::session::{Command, Refusal, Session, State};
-use crate::terminal::{Identity, LinkState, View};
+use crate::terminal::{Accepted, Identity, LinkState, View};
 use crate::time::Timestamp;
 
 /// The session that every fleet here has.
@@ -38,15 +39,15 @@ pub(crate) const SESSION: &str = "01936b1e-7c00-7000-8000-000000000001";
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Mutex<Script>>);
 
-struct Script {
-    session: Session,
+pub(super) struct Script {
+    pub(super) session: Session,
     refusal: Option<Refusal>,
     replayed: bool,
     silent: bool,
     takes: Duration,
-    unready: Vec<String>,
+    pub(super) unready: Vec<String>,
     response: Response,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     asked: Vec<String>,
 }
 
@@ -66,7 +67,7 @@ impl Scripted {
         Self(Arc::new(Mutex::new(script)))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Script)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.lock().unwrap());
     }
 
@@ -195,12 +196,16 @@ impl Depot for Scripted {
         self.0.lock().unwrap().unready.clone()
     }
 
+    fn now(&self) -> Timestamp {
+        at("2026-03-01T12:00:00Z")
+    }
+
     fn deadline(&self, session: &Session) -> Option<Timestamp> {
         session.hold.as_ref().map(|hold| hold.end_by)
     }
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -217,9 +222,11 @@ pub(crate) fn opened() -> Session {
         idempotency: None,
         currency: "EUR".parse().unwrap(),
         amount_requested: Some(Amount::from_minor(5000)),
+        asked_bank_at: None,
         card: None,
         state: State::Opened,
         hold: None,
+        update: None,
         energy: None,
         disposal: None,
         created_at: at("2026-03-01T10:00:00Z"),
@@ -245,6 +252,7 @@ pub(crate) fn held() -> Session {
             end_by: at("2026-03-01T22:00:20Z"),
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
+            reused_by: None,
         }),
         energy: Some(Amount::from_minor(1240)),
         changed_at: at("2026-03-01T10:30:00Z"),
@@ -253,7 +261,7 @@ pub(crate) fn held() -> Session {
 }
 
 /// A session whose commit of 31.40 is decided.
-fn disposing() -> Session {
+pub(super) fn disposing() -> Session {
     let disposal = Disposal {
         decision: Decision::Commit(Amount::from_minor(3140)),
         by: DecidedBy::Api,
@@ -269,7 +277,7 @@ fn disposing() -> Session {
     Session { version: 7, state: State::Disposing, disposal: Some(disposal), changed_at: at("2026-03-01T11:00:01Z"), ..held() }
 }
 
-fn view() -> View {
+pub(super) fn view() -> View {
     View {
         id: "bay-01".parse().unwrap(),
         family: Family::Apollo,
@@ -279,6 +287,7 @@ fn view() -> View {
         connectors: 2,
         undisposed: 1,
         identity: Some(Identity { serial_number: "A0042".to_owned(), model: None, software: vec!["psp 3.1".to_owned()] }),
+        protocol: Some(Accepted { version: 3, options: vec!["events"], missing: vec!["extended_block"] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
         reconciled: true,
@@ -299,10 +308,10 @@ pub(crate) fn tokens() -> Vec<Token> {
 }
 
 /// What came back.
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Reply {
@@ -310,7 +319,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
@@ -328,7 +337,7 @@ impl Reply {
 }
 
 /// One request; `headers` are `("Name", "value")`, a body is sent as JSON unless they say otherwise.
-async fn ask(
+pub(super) async fn ask(
     depot: &Scripted,
     tokens: Vec<Token>,
     method: &str,
@@ -336,7 +345,7 @@ async fn ask(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Reply {
-    let api = web::Data::new(Api::new(depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
+    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {
@@ -354,7 +363,7 @@ async fn ask(
     Reply { status, headers, text }
 }
 
-async fn get(depot: &Scripted, path: &str) -> Reply {
+pub(super) async fn get(depot: &Scripted, path: &str) -> Reply {
     ask(depot, Vec::new(), "GET", path, &[], None).await
 }
 

@@ -12,6 +12,7 @@ use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
 use crate::session::state::{Disposal, Failure};
+use crate::session::update::{Answer, Update};
 use crate::session::{Session, State};
 use crate::terminal::{Identity, View};
 use crate::time::Timestamp;
@@ -27,6 +28,7 @@ pub(super) struct SessionView<'a> {
     state: &'static str,
     amount_requested: Option<u32>,
     amount_held: Option<u32>,
+    amount_held_at_most: Option<u32>,
     amount_energy: Option<u32>,
     amount_final: Option<u32>,
     currency: &'a str,
@@ -37,6 +39,7 @@ pub(super) struct SessionView<'a> {
     deadline_at: Option<Timestamp>,
     disposed_at: Option<Timestamp>,
     why: Option<String>,
+    update: Option<UpdateView>,
     disposal: Option<DisposalView>,
 }
 
@@ -44,6 +47,13 @@ pub(super) struct SessionView<'a> {
 pub(super) struct CardView<'a> {
     hash: Option<&'a str>,
     masked_pan: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UpdateView {
+    amount: u32,
+    state: &'static str,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +93,7 @@ impl<'a> SessionView<'a> {
             state: session.state_name(),
             amount_requested: session.amount_requested.map(Amount::minor),
             amount_held: hold.and_then(|hold| hold.amount).map(Amount::minor),
+            amount_held_at_most: session.held_at_most().map(Amount::minor),
             amount_energy: session.energy.map(Amount::minor),
             amount_final,
             currency: session.currency.as_str(),
@@ -93,8 +104,35 @@ impl<'a> SessionView<'a> {
             deadline_at: deadline,
             disposed_at,
             why: why(session),
+            update: session.update.as_ref().map(UpdateView::of),
             disposal: session.disposal.as_ref().map(DisposalView::of),
         }
+    }
+}
+
+impl UpdateView {
+    fn of(update: &Update) -> Self {
+        let state = match update.answer {
+            None => "under_way",
+            Some(Answer::Approved) => "approved",
+            Some(Answer::Partly) => "partly_approved",
+            Some(Answer::Declined(_)) => "declined",
+            Some(Answer::Refused(_)) => "refused",
+            Some(Answer::Unsent) => "unsent",
+            Some(Answer::Unanswered(_)) => "unanswered",
+        };
+        Self { amount: update.asked.minor(), state, why: update.answer.and_then(why_not_updated) }
+    }
+}
+
+/// Why a hold is not what was asked for.
+pub(super) fn why_not_updated(answer: Answer) -> Option<String> {
+    match answer {
+        Answer::Approved | Answer::Partly => None,
+        Answer::Declined(reason) => Some(declined(reason)),
+        Answer::Refused(reason) => Some(last_error(Failure::Refused(reason))),
+        Answer::Unsent => Some(last_error(Failure::Unsent)),
+        Answer::Unanswered(cause) => Some(last_error(Failure::Unanswered(cause))),
     }
 }
 
@@ -136,6 +174,7 @@ pub(super) struct TerminalView<'a> {
     connectors: u8,
     undisposed: usize,
     identity: Option<IdentityView<'a>>,
+    protocol: Option<ProtocolView<'a>>,
     last_reconciliation: Option<LastReconciliation<'a>>,
     last_error: Option<&'a str>,
 }
@@ -145,6 +184,13 @@ struct IdentityView<'a> {
     serial_number: &'a str,
     model: Option<&'a str>,
     software: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ProtocolView<'a> {
+    version: u8,
+    options: &'a [&'static str],
+    missing: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -171,6 +217,11 @@ impl<'a> TerminalView<'a> {
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),
+            protocol: view.protocol.as_ref().map(|accepted| ProtocolView {
+                version: accepted.version,
+                options: &accepted.options,
+                missing: &accepted.missing,
+            }),
             last_reconciliation: view
                 .last_reconciliation
                 .as_ref()
@@ -254,10 +305,7 @@ impl<'a> Compared<'a> {
 fn why(session: &Session) -> Option<String> {
     match &session.state {
         State::Uncertain(why) | State::Failed(why) => Some(why.clone()),
-        State::Declined(None) => Some("the bank or the terminal declined, without a reason".to_owned()),
-        State::Declined(Some(reason)) => {
-            Some(format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(*reason)))
-        }
+        State::Declined(reason) => Some(declined(*reason)),
         State::Cancelled(by) => Some(cancelled_by(*by).to_owned()),
         State::Disposed(Outcome::Expired) => Some("the terminal's own timer has ended the hold".to_owned()),
         State::Opened
@@ -267,6 +315,13 @@ fn why(session: &Session) -> Option<String> {
         | State::Held
         | State::Disposing
         | State::Disposed(Outcome::Committed(_) | Outcome::Voided) => None,
+    }
+}
+
+fn declined(reason: Option<u8>) -> String {
+    match reason {
+        None => "the bank or the terminal declined, without a reason".to_owned(),
+        Some(reason) => format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(reason)),
     }
 }
 
@@ -282,7 +337,7 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
     }
 }
 
-const fn decided_by(by: DecidedBy) -> &'static str {
+pub(super) const fn decided_by(by: DecidedBy) -> &'static str {
     match by {
         DecidedBy::Api => "api",
         DecidedBy::PlugInTimeout => "plug_in_timeout",
@@ -303,7 +358,7 @@ const fn confirmed_by(by: ConfirmedBy) -> &'static str {
     }
 }
 
-fn last_error(failure: Failure) -> String {
+pub(super) fn last_error(failure: Failure) -> String {
     match failure {
         Failure::Unsent => "not sent: the link was down".to_owned(),
         Failure::Unanswered(Cause::Timeout) => "no answer: timeout".to_owned(),
@@ -313,4 +368,14 @@ fn last_error(failure: Failure) -> String {
         Failure::Refused(None) => "refused: no reason given".to_owned(),
         Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", explain_reason(Reason(code))),
     }
+}
+
+/// What a reconciliation has found and done, for people.
+pub(super) fn discrepancies_in_words(report: &Report) -> String {
+    let found = report.discrepancies.iter().map(|found| {
+        let number = found.terminal_session_id.map(|number| format!(" {}", number.0)).unwrap_or_default();
+        format!("{}{number}: {} ({})", found.kind.as_str().replace('_', " "), found.action, found.why)
+    });
+    let sentences: Vec<String> = found.chain(report.error.clone()).collect();
+    if sentences.is_empty() { "nothing".to_owned() } else { sentences.join("; ") }
 }

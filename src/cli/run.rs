@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
 
-use super::LogFormat;
+use super::{LogFormat, service};
 
 /// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
 /// most terminals answer a Commit.
@@ -94,7 +94,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         warn!(setting = warning.path, "{}", warning.message);
     }
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
-    let revision = option_env!("QUITTANCE_REVISION").unwrap_or("unknown");
+    let revision = env!("QUITTANCE_REVISION");
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
     let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
 
@@ -127,7 +127,9 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(config.api, certificate.as_ref(), fleet.clone(), move || rendered.render()) {
+    let site = config.site.id.clone();
+    let rendered = move || rendered.render();
+    let (server, address) = match api::serve(site, config.api, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -141,9 +143,12 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     }
     actix::spawn(watch_clock(clock));
     actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
+    let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");
+    service::ready(&address.to_string());
 
     let signal = signals.end().await;
+    service::stopping();
     info!(signal, within_s = DRAIN_LIMIT.as_secs(), "draining: no new card flows; decided disposals are still delivered");
     tokio::select! {
         () = fleet.go_down(DRAIN_LIMIT) => {}
@@ -154,6 +159,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         warn!(%error, "the API did not end in order");
     }
     append(journal.as_ref(), clock, Fact::Stopped).await;
+    watchdog.abort();
     for arbiter in arbiters {
         arbiter.stop();
     }

@@ -4,11 +4,14 @@
 //! Relative paths are relative to the working directory of the process, as with any daemon.
 
 mod link;
+mod quirks;
 mod raw;
+mod record;
 mod settings;
 mod terminals;
 #[cfg(test)]
 mod tests;
+mod ui;
 mod warnings;
 
 use std::collections::BTreeMap;

@@ -1,18 +1,21 @@
 //! The terminals and the rules for their sessions: `[policy]`, `[[terminals]]` and `[terminals.policy]`.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::raw::{self, Section};
-use super::{Mistake, link};
+use super::record::{Recorder, check_files};
+use super::{Mistake, link, quirks, ui};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
-use crate::protocol::{Family, Quirks};
+use crate::protocol::Family;
+use crate::protocol::request::Options;
 use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
-use crate::terminal::settings::TerminalSettings;
+use crate::terminal::settings::{OPTIONS, Screens, TerminalSettings};
 
 /// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
 const LADDER_ROOM: Duration = Duration::from_secs(3600);
@@ -122,8 +125,11 @@ pub(super) fn read(
     root: &mut Section,
     rules: &Rules,
     base: Option<&Policy>,
+    screens: &Screens,
+    journal: &Path,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<TerminalSettings> {
+    let recorder = Recorder::read(root, mistakes);
     let given = root.has("terminals");
     let before = mistakes.len();
     let sections = root.sections("terminals", mistakes);
@@ -132,24 +138,35 @@ pub(super) fn read(
     }
     let mut ids = HashMap::new();
     let mut links = HashMap::new();
-    let mut terminals = Vec::new();
+    let mut terminals: Vec<TerminalSettings> = Vec::new();
+    let mut recorded = Vec::new();
     for section in sections {
-        let (id_path, link_path) = (section.path("id"), section.path("link"));
-        let (id, address, settings) = terminal(section, rules, base, mistakes);
+        let (id_path, link_path, record_path) = (section.path("id"), section.path("link"), section.path("record"));
+        let (id, address, settings) = terminal(section, rules, base, screens, &recorder, mistakes);
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
         if let Some(earlier) = address.and_then(|address| links.insert(link::place(&address), link_path.clone())) {
             mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
         }
+        recorded
+            .extend(settings.iter().filter_map(|settings| Some((settings.record.as_ref()?.path.clone(), record_path.clone()))));
         terminals.extend(settings);
     }
+    check_files(recorded.iter().map(|(path, key)| (path.as_path(), key.clone())), journal, mistakes);
     terminals
 }
 
 type Read = (Option<TerminalId>, Option<Address>, Option<TerminalSettings>);
 
-fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut Vec<Mistake>) -> Read {
+fn terminal(
+    mut section: Section,
+    rules: &Rules,
+    base: Option<&Policy>,
+    screens: &Screens,
+    recorder: &Recorder,
+    m: &mut Vec<Mistake>,
+) -> Read {
     let id = section.required("id", m, |section, m| {
         section.take("id", m, |value| raw::text(value)?.parse::<TerminalId>().map_err(|error| error.to_string()))
     });
@@ -161,7 +178,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     let connectors = section.number("connectors", (1, 63), m).unwrap_or(1);
     let serial_number = section.text("serial_number", m);
     let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
-    let quirks = quirks(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
+    let quirks = quirks::read(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
     let policy = if section.has("policy") {
         let own = rules.overlaid(section.section("policy", m), m);
         let finished = own.finished();
@@ -171,12 +188,28 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     };
     let (max_hold, policy) = policy;
     let preauth = preauth(&mut section, max_hold, m);
+    let record = recorder.of(&mut section, id.as_ref(), m);
+    let options = options(section.section("protocol", m), family, m);
+    let screens = self::screens(&mut section, family, screens, m);
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
+        let record = record.clone();
         let link = Settings { address, family, quirks, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy })
+        Some(TerminalSettings {
+            id,
+            family,
+            link,
+            connectors,
+            keepalive,
+            serial_number,
+            preauth,
+            options,
+            screens,
+            policy,
+            record,
+        })
     };
     let settings = settings();
     (id, address, settings)
@@ -194,6 +227,37 @@ fn preauth(section: &mut Section, max_hold: Amount, m: &mut Vec<Mistake>) -> Opt
         section.mistake("preauth", "is missing: with scan = \"always\" nobody else says how much to hold", m);
     }
     preauth.filter(|_| always)
+}
+
+/// The Protocol options to ask for (PSP, Protocol); asking for what the family has not is a mistake.
+fn options(mut section: Section, family: Option<Family>, m: &mut Vec<Mistake>) -> Options {
+    let known = family.map_or(Options(u32::MAX), Family::options);
+    let mut options = Options::default();
+    for (option, key, default) in OPTIONS {
+        let has = known.contains(option);
+        let wanted = section.take(key, m, raw::truth);
+        if wanted == Some(true) && !has {
+            section.mistake(key, "is for Apollo only: a P6X does not have this option", m);
+        }
+        if has && wanted.unwrap_or(default) {
+            options = options.with(option);
+        }
+    }
+    section.finish(m);
+    options
+}
+
+/// The terminal's own screens over those of the depot; a P6X has none.
+fn screens(section: &mut Section, family: Option<Family>, depot: &Screens, m: &mut Vec<Mistake>) -> Screens {
+    let given = section.has("ui");
+    let templates = ui::read(section.section("ui", m), &depot.templates, m);
+    if family == Some(Family::P6x) {
+        if given {
+            section.mistake("ui", "is for Apollo only: a P6X shows nothing of ours", m);
+        }
+        return Screens::default();
+    }
+    Screens { site: depot.site.clone(), templates }
 }
 
 fn keepalive(section: &mut Section, is_tcp: bool, m: &mut Vec<Mistake>) -> Option<Duration> {
@@ -223,19 +287,4 @@ fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeo
     };
     section.finish(m);
     timeouts
-}
-
-fn quirks(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Quirks {
-    let mut code = |key, default| section.number(key, (0, 255), m).and_then(|code| u8::try_from(code).ok()).unwrap_or(default);
-    let documented = Quirks::of(family);
-    let quirks = Quirks {
-        read_card: code("read_card", documented.read_card),
-        select_language: code("select_language", documented.select_language),
-        ..documented
-    };
-    if quirks.read_card == quirks.select_language {
-        section.mistake("read_card", "must differ from select_language", m);
-    }
-    section.finish(m);
-    quirks
 }

@@ -70,8 +70,8 @@ pub const RESTART_REASONS: [&str; 15] = [
 ];
 
 /// What was wrong with bytes that came: the `kind` label of frame errors.
-pub const FRAME_ERROR_KINDS: [&str; 8] =
-    ["checksum", "preamble", "magic", "length", "unknown_message", "payload", "resync", "unasked"];
+pub const FRAME_ERROR_KINDS: [&str; 9] =
+    ["checksum", "preamble", "magic", "length", "unknown_message", "payload", "resync", "unasked", "refused_screen"];
 
 /// Kinds of disagreement in a reconciliation, by their names in the journal.
 pub(super) const DISCREPANCY_KINDS: [&str; 6] =
@@ -165,6 +165,11 @@ pub(super) const FRAME_ERRORS: Name = Name {
     kind: Kind::Counter,
     help: "Bytes that were no frame, or frames that were of no use, by kind.",
 };
+pub(super) const RECORDER_DROPPED: Name = Name {
+    name: "quittance_recorder_dropped_total",
+    kind: Kind::Counter,
+    help: "Frames and marks that the frame recorder could not keep, for want of time or of room on the disk.",
+};
 pub(super) const RECONCILIATIONS: Name = Name {
     name: "quittance_reconciliations_total",
     kind: Kind::Counter,
@@ -206,7 +211,7 @@ pub(super) const BUILD_INFO: Name =
     Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
 
 /// All of them.
-pub(super) const ALL: [Name; 29] = [
+pub(super) const ALL: [Name; 30] = [
     SESSIONS_APPROVED,
     SESSIONS_DECLINED,
     SESSIONS_DISPOSED,
@@ -227,6 +232,7 @@ pub(super) const ALL: [Name; 29] = [
     EXCHANGE_DURATION,
     EXCHANGE_TIMEOUTS,
     FRAME_ERRORS,
+    RECORDER_DROPPED,
     RECONCILIATIONS,
     DISCREPANCIES,
     RECONCILED_AT,

@@ -88,6 +88,7 @@ pub struct TerminalMetrics {
     exchanges: Vec<(&'static str, Histogram)>,
     timeouts: Vec<(&'static str, Counter)>,
     frame_errors: Vec<(&'static str, Counter)>,
+    recorder_dropped: Counter,
     reconciliations: [Counter; 3],
     discrepancies: Vec<(&'static str, Counter)>,
     reconciled_at: Gauge,
@@ -144,6 +145,7 @@ impl TerminalMetrics {
                 .collect(),
             timeouts: counters(&names::EXCHANGE_TIMEOUTS, "command", &names::COMMANDS),
             frame_errors: counters(&names::FRAME_ERRORS, "kind", &names::FRAME_ERROR_KINDS),
+            recorder_dropped: counter(&names::RECORDER_DROPPED),
             reconciliations: RESULTS.map(|result| source.counter(&names::RECONCILIATIONS, with("result", result))),
             discrepancies: counters(&names::DISCREPANCIES, "kind", &names::DISCREPANCY_KINDS),
             reconciled_at: gauge(&names::RECONCILED_AT),
@@ -257,6 +259,11 @@ impl TerminalMetrics {
     /// Bytes came that are no frame.
     pub fn frame_error(&self, kind: &'static str) {
         self.count(&self.frame_errors, &names::FRAME_ERRORS, "kind", kind);
+    }
+
+    /// The frame recorder could not keep so many entries.
+    pub fn recorder_dropped(&self, entries: u64) {
+        self.recorder_dropped.increment(entries);
     }
 
     /// A reconciliation has ended.

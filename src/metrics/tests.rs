@@ -10,7 +10,7 @@ fn metrics(terminals: u32) -> Metrics {
 }
 
 /// Name, type, and the further labels with how many series they make.
-const CONTRACT: [(&str, &str, &[&str], usize); 27] = [
+const CONTRACT: [(&str, &str, &[&str], usize); 28] = [
     ("quittance_sessions_approved_total", "counter", &[], 1),
     ("quittance_sessions_declined_total", "counter", &[], 1),
     ("quittance_sessions_disposed_total", "counter", &["outcome"], 4),
@@ -30,7 +30,8 @@ const CONTRACT: [(&str, &str, &[&str], usize); 27] = [
     ("quittance_terminal_quarantined", "gauge", &[], 1),
     ("quittance_exchange_duration_seconds", "histogram", &["command"], 25),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 25),
-    ("quittance_frame_errors_total", "counter", &["kind"], 8),
+    ("quittance_frame_errors_total", "counter", &["kind"], 9),
+    ("quittance_recorder_dropped_total", "counter", &[], 1),
     ("quittance_reconciliations_total", "counter", &["result"], 3),
     ("quittance_reconciliation_discrepancies_total", "counter", &["kind"], 6),
     ("quittance_reconciliation_last_success_timestamp_seconds", "gauge", &[], 1),
@@ -64,7 +65,7 @@ fn every_series_of_the_contract_starts_at_zero() {
     assert!(text.contains("quittance_build_info{version=\"0.1.0\",revision=\"abc\"} 1\n"));
     assert!(text.contains("# TYPE quittance_journal_append_duration_seconds histogram\n"));
     assert!(text.contains("quittance_journal_append_duration_seconds_count 0\n"));
-    assert_eq!(text.matches("# TYPE ").count(), 29);
+    assert_eq!(text.matches("# TYPE ").count(), 30);
 }
 
 #[test]

@@ -16,15 +16,16 @@ use crate::session::{Session, State};
 use crate::time::Timestamp;
 
 use super::asking::{Asked, Reading};
-use super::children::Children;
+use super::children::{Child, Children};
 use super::comparison::Comparison;
 use super::link::{Link, Purpose};
 use super::machine::{self, Machine, Plan};
 use super::scan::Scan;
-use super::settings::TerminalSettings;
+use super::screen::{Display, Place};
+use super::settings::{Screens, TerminalSettings};
 use super::trouble::Trouble;
 use super::turn::{Flow, Holder, Next, Turns};
-use super::view::{LinkState, View};
+use super::view::{Accepted, LinkState, View};
 use super::world::{FromTerminal, OpenLink, Quarantined, StopReason, Surroundings};
 
 /// Look up what time has brought: gauges, reconciliation.
@@ -45,6 +46,7 @@ pub struct TerminalActor {
     pub(super) machine: Machine,
     pub(super) turns: Turns,
     pub(super) scan: Scan,
+    pub(super) display: Display,
     pub(super) asked: Asked,
     pub(super) reading: Option<Reading>,
     pub(super) link: Link,
@@ -71,10 +73,14 @@ impl TerminalActor {
         let plan = Plan {
             family: settings.family,
             serial_number: settings.serial_number.clone(),
+            options: settings.options,
             setup: machine::setup(&settings.policy),
             keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),
         };
         let machine = Machine::new(plan, around.clock.now());
+        let Screens { site, templates } = settings.screens.clone();
+        let place = Place { site, terminal: settings.id.clone(), currency: around.currency };
+        let display = Display::new(templates, place);
         Self {
             settings,
             around,
@@ -82,6 +88,7 @@ impl TerminalActor {
             machine,
             turns: Turns::default(),
             scan: Scan::default(),
+            display,
             asked: Asked::new(),
             reading: None,
             link: Link::none(),
@@ -141,6 +148,7 @@ impl TerminalActor {
             let Some(next) = self.turns.next(status_due) else { break };
             self.take(next);
         }
+        self.show();
         if self.reading.is_some() && !self.turns.reads() {
             self.reading_over();
         }
@@ -202,6 +210,7 @@ impl TerminalActor {
             connectors: self.settings.connectors,
             undisposed: self.children.values().filter(|child| child.session.undisposed()).count(),
             identity: self.machine.identity().cloned(),
+            protocol: self.machine.accepted().map(|accepted| Accepted::of(self.settings.options, accepted)),
             last_reconciliation: self.last_reconciliation.clone(),
             last_error: self.last_error.clone(),
             reconciled: self.reconciled,
@@ -235,7 +244,9 @@ impl TerminalActor {
 
     /// No card flow is open and no disposal that was decided waits for a terminal that could take it.
     pub(super) fn nothing_to_deliver(&self) -> bool {
-        let deliverable = self.children.values().any(|child| child.session.state == State::Disposing) && self.link.is_open();
+        // An update without an answer would leave a doubt about its hold.
+        let wanted = |child: &Child| child.session.state == State::Disposing || child.session.updating();
+        let deliverable = self.children.values().any(wanted) && self.link.is_open();
         self.turns.flow == Flow::None && !deliverable && !self.children.values().any(|child| child.session.before_hold())
     }
 
@@ -259,6 +270,7 @@ impl Actor for TerminalActor {
         for session in std::mem::take(&mut self.restored) {
             self.adopt(ctx, session, Input::Recover);
         }
+        self.numbers_given_again();
         ctx.run_interval(PULSE, Self::pulse);
         self.publish();
     }
@@ -279,7 +291,9 @@ impl Handler<OpenLink> for TerminalActor {
             return;
         }
         self.link.state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
-        self.link.open(self.settings.link.clone(), self.around.clock, ctx.address().recipient());
+        let TerminalSettings { id, family, link, record, .. } = &self.settings;
+        let tap = record.as_ref().and_then(|record| self.around.recorders.tap(id, *family, link.quirks, record));
+        self.link.open(link.clone(), self.around.clock, ctx.address().recipient(), tap);
         self.publish();
     }
 }
@@ -306,6 +320,7 @@ impl Handler<FromSession> for TerminalActor {
                     // The link came up before the doubt was durable, so it was not looked into yet.
                     self.compare(Trigger::Connect, None);
                 }
+                self.session_news(&session);
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }

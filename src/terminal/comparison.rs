@@ -52,7 +52,13 @@ impl TerminalActor {
         let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_));
         let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
         let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
-        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(|at| now.since(at) >= wait) {
+        // When Auth's own time is over, a list that is read then says for certain whether a hold was placed.
+        let over = |child: &Child| child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.authorise));
+        let certain = |at: Timestamp| {
+            doubts && self.children.values().filter(|child| doubt(child)).filter_map(over).any(|over| at < over && over <= now)
+        };
+        let due = |at: Timestamp| now.since(at) >= wait || certain(at);
+        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(due) {
             self.compare(Trigger::Periodic, None);
         }
     }
@@ -60,11 +66,12 @@ impl TerminalActor {
     /// Begins a reconciliation, or joins the one that is under way.
     pub(super) fn compare(&mut self, trigger: Trigger, waiting: Option<Waiting>) {
         let now = self.now();
+        let unit = self.settings.link.quirks.list_offset;
         let comparison = self.comparison.get_or_insert_with(|| Comparison {
             trigger,
             began_at: now,
             waiting: Vec::new(),
-            pages: Pages::new(),
+            pages: Pages::new(unit),
             lists: Vec::new(),
         });
         comparison.waiting.extend(waiting);
@@ -92,7 +99,7 @@ impl TerminalActor {
     pub(super) fn begin_lists(&mut self) -> bool {
         match &mut self.comparison {
             Some(comparison) => {
-                comparison.pages = Pages::new();
+                comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 comparison.lists.clear();
                 self.ask_page(0)
             }
@@ -125,7 +132,7 @@ impl TerminalActor {
             }
             Progress::Done(list) => {
                 comparison.lists.push(list);
-                comparison.pages = Pages::new();
+                comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 let enough = comparison.lists.len() >= 2 || !self.plan().needs_second_list;
                 if enough { self.compared(ctx) } else { self.page_or_reopen(0) }
             }
@@ -151,6 +158,7 @@ impl TerminalActor {
             can_list: self.settings.family.lists_sessions(),
             lists,
             orphan_policy: self.settings.policy.orphan_policy,
+            authorise_timeout: self.settings.link.timeouts.authorise,
             began: comparison.began_at,
         })
     }
@@ -169,6 +177,9 @@ impl TerminalActor {
     fn compared(&mut self, ctx: &mut Context<Self>) {
         let plan = self.plan();
         for (session, verdict) in &plan.verdicts {
+            if let Verdict::Adopt(number) = verdict {
+                self.number_given(*number, *session);
+            }
             self.deliver(*session, Input::Listed(*verdict));
         }
         // A hold whose session is still being made durable looks like nobody's; the next reconciliation sees it at rest.

@@ -71,6 +71,8 @@ pub struct Plan {
     pub family: Family,
     /// The serial number that it must have, if one is configured.
     pub serial_number: Option<String>,
+    /// Which Protocol options to ask for.
+    pub options: Options,
     /// The terminal's own timer (`policy.terminal_timeout`), in seconds, and what it does.
     pub setup: Setup,
     /// How long the command lane may be idle before a status is asked for.
@@ -84,25 +86,21 @@ pub struct Machine {
     phase: Phase,
     state: Option<TerminalState>,
     identity: Option<Identity>,
+    accepted: Option<Protocol>,
     spoke_at: Timestamp,
     asking_status: bool,
 }
 
 impl Plan {
-    /// The options that are asked for: data objects of the approval, and reasons where the family has them.
-    fn protocol(&self) -> Protocol {
-        let options = match self.family {
-            Family::Apollo => Options::AUTHORIZATION_DOL.with(Options::DETAILED_CODES),
-            Family::P6x => Options::AUTHORIZATION_DOL,
-        };
-        Protocol { version: 3, options }
+    const fn protocol(&self) -> Protocol {
+        Protocol { version: 3, options: self.options }
     }
 }
 
 impl Machine {
     /// A machine for a terminal that is not linked yet.
     pub fn new(plan: Plan, now: Timestamp) -> Self {
-        Self { plan, phase: Phase::Down, state: None, identity: None, spoke_at: now, asking_status: false }
+        Self { plan, phase: Phase::Down, state: None, identity: None, accepted: None, spoke_at: now, asking_status: false }
     }
 
     /// How far it has come.
@@ -118,6 +116,22 @@ impl Machine {
     /// Who it said it is, on this link or the last one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// What it has accepted of Protocol on this link or the last one.
+    pub fn accepted(&self) -> Option<Protocol> {
+        self.accepted
+    }
+
+    /// What it has not accepted as it was asked, in words; none when it has accepted everything.
+    pub fn disagreement(&self) -> Option<String> {
+        match self.accepted {
+            None => Some("it accepts no Protocol at all".to_owned()),
+            Some(accepted) => {
+                let comparison = self.plan.protocol().compared_with(accepted);
+                (!comparison.is_agreed()).then(|| comparison.to_string())
+            }
+        }
     }
 
     /// The `state` of the terminal object (see `super::view::STATES`).
@@ -136,6 +150,7 @@ impl Machine {
     /// The wire is open.
     pub fn opened(&mut self, now: Timestamp) -> Action {
         self.state = None;
+        self.accepted = None;
         self.asking_status = false;
         self.go(Stage::Reset, now)
     }
@@ -234,8 +249,14 @@ impl Machine {
                 ),
                 None => self.go(Stage::Protocol, now),
             },
+            // What is not accepted is done without: the codec follows the answer, not the wish (extended block), and an answer without
+            // a reason is met as a P6X's.
+            (Stage::Protocol, Response::Protocol(accepted)) => {
+                self.accepted = Some(*accepted);
+                self.go(Stage::Setup, now)
+            }
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
-            (Stage::Protocol, Response::Protocol(_) | Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
+            (Stage::Protocol, Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
             (Stage::Setup, Response::Result(Verdict::Ok)) => {
                 self.state = Some(TerminalState::Disabled);
                 self.go(Stage::Enable, now)

@@ -137,8 +137,9 @@ fn check_looks_at_certificates() {
         let mut out = Vec::new();
         let code = check::run(&file, &Environment::new(), &mut out).unwrap();
         let lines = String::from_utf8(out).unwrap().replace(&format!("{}: ", file.display()), "");
-        let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-        (code, lines[..lines.len() - 1].to_vec())
+        // The last line counts the mistakes, or says that there are none, and more about terminals after that.
+        let of_interest = lines.lines().take_while(|line| line.contains(": ") && !line.starts_with("ok: "));
+        (code, of_interest.map(str::to_owned).collect::<Vec<_>>())
     };
     let (quiet, private) = ("", "tcp = \"10.1.0.1:1\"");
     let open = format!("listen = \"0.0.0.0:8470\"\ntokens = [{token}]");

@@ -6,23 +6,32 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod allocations;
 mod ask;
 mod check;
 mod console;
 mod crowd;
 mod doubt;
 mod flows;
+mod frames;
 mod fuzzed;
 mod golden;
 mod https;
 mod messages;
 mod outages;
+mod page;
 mod process;
+mod recorder;
 mod requests;
 mod restart;
+mod reuse;
 mod rig;
 mod scan;
+mod service;
+mod settings;
 mod terminal;
 mod tidy;
 mod tls;
+mod tool;
+mod update;
 mod wires;

@@ -7,6 +7,7 @@
 mod api;
 pub(crate) mod certificates;
 mod child;
+mod disk;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 pub(crate) use api::Api;
 pub(crate) use child::BINARY;
 use child::Child;
+pub(crate) use disk::SmallDisk;
 use site::Site;
 
 /// A broken program is told from a slow machine by this.
@@ -44,6 +46,8 @@ pub(crate) struct Builder {
     api_tls: Option<(IdentityFiles, PathBuf)>,
     log: &'static str,
     journal: Option<PathBuf>,
+    recorder: Option<(PathBuf, &'static str)>,
+    environment: Vec<(String, String)>,
 }
 
 /// A depot that runs.
@@ -135,14 +139,27 @@ impl Builder {
         self
     }
 
+    /// All terminals are recorded into this folder, which is in the rig's own unless it is somewhere else; says what becomes of
+    /// card data.
+    pub(crate) fn recorder(mut self, folder: impl Into<PathBuf>, cards: &'static str) -> Self {
+        self.recorder = Some((folder.into(), cards));
+        self
+    }
+
+    /// A variable of the program's environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        set(&mut self.environment, name, value);
+        self
+    }
+
     /// Opens the simulated terminals, starts the program and waits until it is ready.
     pub(crate) fn start(self) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::open(&self, folder.path());
         let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
         let config = folder.path().join("quittance.toml");
-        std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
-        let child = Child::start(&config);
+        std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
+        let child = Child::start(&config, self.environment);
         let api = Api::new(&child.address(), self.token, self.api_tls.as_ref().map(|(_, ca)| ca.as_path()));
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
         rig.wait_ready();
@@ -173,6 +190,8 @@ impl Rig {
             api_tls: None,
             log: "info",
             journal: None,
+            recorder: None,
+            environment: Vec::new(),
         };
         for (key, value) in [
             ("terminal_timeout", "\"24h\""),
@@ -248,6 +267,11 @@ impl Rig {
     /// The configuration's file.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("quittance.toml")
+    }
+
+    /// A file or folder in the rig's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The journal's file.

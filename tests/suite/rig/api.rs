@@ -36,7 +36,7 @@ impl Api {
         address.clone_into(&mut self.address.write().unwrap());
     }
 
-    /// Where it is.
+    /// The path, with the server before it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address.read().unwrap())
     }
