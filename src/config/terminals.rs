@@ -10,6 +10,7 @@ use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
+use crate::protocol::request::Options;
 use crate::protocol::{Family, Quirks};
 use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
 use crate::terminal::settings::TerminalSettings;
@@ -162,6 +163,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     let serial_number = section.text("serial_number", m);
     let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
     let quirks = quirks(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
+    let options = options(section.section("options", m), family.unwrap_or(Family::Apollo), m);
     let policy = if section.has("policy") {
         let own = rules.overlaid(section.section("policy", m), m);
         let finished = own.finished();
@@ -176,7 +178,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
         let link = Settings { address, family, quirks, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, policy })
+        Some(TerminalSettings { id, family, link, connectors, keepalive, options, serial_number, preauth, policy })
     };
     let settings = settings();
     (id, address, settings)
@@ -223,6 +225,27 @@ fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeo
     };
     section.finish(m);
     timeouts
+}
+
+/// What to ask of Protocol: by default the data objects of an approval, and reasons where the family has them.
+fn options(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Options {
+    let mut options = Options::default();
+    for (key, option, usual) in [
+        ("events", Options::EVENTS, false),
+        ("authorization_dol", Options::AUTHORIZATION_DOL, true),
+        ("extended_block", Options::EXTENDED_BLOCK, false),
+        ("detailed_codes", Options::DETAILED_CODES, family == Family::Apollo),
+        ("declined_dol", Options::DECLINED_DOL, false),
+    ] {
+        let wanted = section.take(key, m, raw::truth).unwrap_or(usual);
+        if wanted && !family.options().contains(option) {
+            section.mistake(key, format!("{} terminals do not have this option", family.title()), m);
+        } else if wanted {
+            options = options.with(option);
+        }
+    }
+    section.finish(m);
+    options
 }
 
 fn quirks(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Quirks {

@@ -115,6 +115,8 @@ fn every_rule_has_its_case() {
         ("link = { tcp = \"10.1.0.11:3201\" }", "link = 7", "terminals[0].link"),
         ("family = \"p6x\"", "family = \"p6x\"\nkeepalive = \"15s\"", "terminals[1].keepalive"),
         ("family = \"apollo\"", "family = \"apollo\"\nkeepalive = \"20s\"", "terminals[0].keepalive"),
+        ("family = \"p6x\"", "family = \"p6x\"\noptions = { extended_block = true }", "terminals[1].options.extended_block"),
+        ("family = \"apollo\"", "family = \"apollo\"\noptions = { event = true }", "terminals[0].options.event"),
         ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 64", "terminals[0].connectors"),
         ("family = \"apollo\"", "family = \"apollo\"\nconnectors = 0", "terminals[0].connectors"),
         ("family = \"apollo\"", "family = \"apollo\"\npreauth = 10001", "terminals[0].preauth"),

@@ -66,7 +66,7 @@ impl TerminalActor {
     /// An actor for a terminal with these sessions that have not ended, as the journal tells them.
     pub fn new(settings: TerminalSettings, around: Surroundings, sessions: Vec<Session>, draining: bool) -> Self {
         let plan = Plan {
-            family: settings.family,
+            options: settings.options,
             serial_number: settings.serial_number.clone(),
             setup: machine::setup(&settings.policy),
             keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),

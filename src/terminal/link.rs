@@ -251,6 +251,12 @@ impl TerminalActor {
         if matches!(outcome, Outcome::Answered(_)) {
             self.machine.spoke(now);
         }
+        if let (Request::Protocol(asked), Outcome::Answered(Response::Protocol(accepted))) = (&request, outcome) {
+            let comparison = asked.compared_with(*accepted);
+            if !comparison.is_agreed() {
+                warn!(terminal = %self.id(), %comparison, "the terminal does not do all that it was asked to (Protocol)");
+            }
+        }
         match purpose {
             Purpose::Machine => {
                 let action = self.machine.answered(outcome, now);

@@ -15,9 +15,9 @@
 use std::time::Duration;
 
 use crate::link::Outcome;
+use crate::protocol::Request;
 use crate::protocol::request::{Options, Protocol, Setup, TimeoutAction};
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
-use crate::protocol::{Family, Request};
 use crate::time::Timestamp;
 
 use super::trouble::Trouble;
@@ -67,8 +67,8 @@ pub enum Action {
 /// What the machine must know of its terminal.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What it can do.
-    pub family: Family,
+    /// What is asked of Protocol.
+    pub options: Options,
     /// The serial number that it must have, if one is configured.
     pub serial_number: Option<String>,
     /// The terminal's own timer (`policy.terminal_timeout`), in seconds, and what it does.
@@ -86,17 +86,6 @@ pub struct Machine {
     identity: Option<Identity>,
     spoke_at: Timestamp,
     asking_status: bool,
-}
-
-impl Plan {
-    /// The options that are asked for: data objects of the approval, and reasons where the family has them.
-    fn protocol(&self) -> Protocol {
-        let options = match self.family {
-            Family::Apollo => Options::AUTHORIZATION_DOL.with(Options::DETAILED_CODES),
-            Family::P6x => Options::AUTHORIZATION_DOL,
-        };
-        Protocol { version: 3, options }
-    }
 }
 
 impl Machine {
@@ -195,7 +184,7 @@ impl Machine {
             Stage::Reset => Request::Reset,
             Stage::Synchronize => Request::Synchronize,
             Stage::Identify => Request::RequestIds,
-            Stage::Protocol => Request::Protocol(self.plan.protocol()),
+            Stage::Protocol => Request::Protocol(Protocol { version: 3, options: self.plan.options }),
             Stage::Setup => Request::Setup(self.plan.setup),
             Stage::Enable => Request::Enable,
             Stage::Confirm => Request::GetStatus,

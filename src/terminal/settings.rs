@@ -6,6 +6,7 @@ use crate::id::TerminalId;
 use crate::link;
 use crate::money::Amount;
 use crate::protocol::Family;
+use crate::protocol::request::Options;
 use crate::session::policy::Policy;
 
 /// One configured terminal.
@@ -21,6 +22,8 @@ pub struct TerminalSettings {
     pub connectors: u8,
     /// How often to ask for its status when nothing else is said; `None` on a serial link.
     pub keepalive: Option<Duration>,
+    /// What it is asked to do beyond the simplest protocol (PSP, Protocol).
+    pub options: Options,
     /// What Request Ids must answer, when it is to be checked.
     pub serial_number: Option<String>,
     /// How much to hold for whoever comes to a terminal that scans all the time; none when a card is read only if it is asked for.

@@ -2,10 +2,47 @@
 //! of its own where it is tested; all that it needs is a rig whose terminals are reached so, with a short limit for Commit.
 
 use quittance::protocol::Family;
+use quittance::protocol::request::Options;
 use quittance::sim::{Command, Fault, Policy};
 use serde_json::json;
 
 use super::rig::Rig;
+
+#[test]
+fn over_tcp_and_a_pseudo_terminal() {
+    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    for terminal in rig.names() {
+        main_scenarios(&rig, &terminal);
+    }
+    rig.finish();
+}
+
+/// Every option that an Apollo has: frames are extended, events come between them, and declines bring data objects.
+#[test]
+fn in_extended_block() {
+    let options = "{ extended_block = true, events = true, declined_dol = true }";
+    let rig = Rig::builder().apollos(1).terminal("options", options).timeout("commit", "\"500ms\"").start();
+    main_scenarios(&rig, "apollo-1");
+    let commits = rig.terminal("apollo-1").requests(Command::Commit);
+    let commit = commits.first().unwrap();
+    // The length has four bytes: magic, code, session and amount.
+    assert_eq!(&commit.bytes[..7], [0xCC, 0x00, 0x00, 0x00, 0x0A, 0x3C, 0x35]);
+    rig.finish();
+}
+
+/// What is asked for and not accepted is said; the terminal is used all the same.
+#[test]
+fn options_that_are_refused_are_told() {
+    let options = "{ extended_block = true, events = true }";
+    let rig = Rig::builder().apollos(1).terminal("options", options).start();
+    rig.terminal("apollo-1").set_quirks(|quirks| quirks.accepted_options = Options::AUTHORIZATION_DOL);
+    rig.terminal("apollo-1").power_cycle();
+    let told = "refused: send Transaction Event, extended block, detailed codes";
+    rig.until("told what was refused", || rig.said().contains(told).then_some(()));
+    let session = rig.approve("apollo-1", 700);
+    assert_eq!(rig.commit(&session, 700)["state"], "committed");
+    rig.finish();
+}
 
 /// Approve and commit, approve and void, decline, cancel, and an answer that is lost.
 pub(crate) fn main_scenarios(rig: &Rig, terminal: &str) {

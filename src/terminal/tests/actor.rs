@@ -92,6 +92,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
         keepalive: Some(Duration::from_millis(20)),
         serial_number: None,
         preauth: None,
+        options: Options::AUTHORIZATION_DOL.with(Options::DETAILED_CODES),
         policy: policy::Policy {
             terminal_timeout: minutes(24 * 60),
             terminal_timeout_action: DeadManAction::Void,

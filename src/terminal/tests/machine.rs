@@ -16,8 +16,9 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn machine(family: Family, serial_number: Option<&str>) -> Machine {
+    let reasons = if family == Family::Apollo { Options::DETAILED_CODES } else { Options::default() };
     let plan = Plan {
-        family,
+        options: Options::AUTHORIZATION_DOL.with(reasons),
         serial_number: serial_number.map(str::to_owned),
         setup: Setup { timeout_seconds: 86_400, action: TimeoutAction::Void },
         keepalive: Duration::from_secs(15),
