@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use quittance::protocol::frame::{Decoder, Settings};
-use quittance::protocol::{BlockFormat, Direction, Discipline, Family, ProtocolError};
+use quittance::protocol::{BlockFormat, Direction, Discipline, Family, ProtocolError, Quirks};
 
 use super::source::Source;
 use super::within;
@@ -21,7 +21,7 @@ pub(crate) fn decoder(data: &[u8]) {
     let family = source.one_of(&[Family::Apollo, Family::P6x]);
     let format = source.one_of(&[BlockFormat::Default, BlockFormat::Extended]);
     let discipline = source.one_of(&[Discipline::Resynchronise, Discipline::Strict]);
-    let settings = Settings { from, family, format, discipline };
+    let settings = Settings { from, family, format, discipline, quirks: Quirks::of(family) };
     // A sound frame in front, so that the decoder knows where the next one begins.
     let in_step = source.yes();
     let cuts = [source.u8(), source.u8(), source.u8()];

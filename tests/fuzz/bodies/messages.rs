@@ -4,18 +4,24 @@ use bytes::BytesMut;
 use quittance::id::{SessionReference, TerminalSessionId};
 use quittance::money::Amount;
 use quittance::protocol::dol::Tag;
-use quittance::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
-use quittance::protocol::response::{Ids, Reason, SessionList, Status, TerminalState, TransactionEvent, Verdict};
-use quittance::protocol::{BlockFormat, Discipline, Dol, Family, HostCodec, Request, Response, TerminalCodec};
+use quittance::protocol::request::{
+    Control, Options, PaymentMethods, Protocol, ReadCard, Setup, StartSession, TimeoutAction, Ui, UiKind,
+};
+use quittance::protocol::response::{
+    AfterDecline, Ids, Reason, SessionList, Status, TerminalState, TransactionEvent, UpdateOutcome, UpdateResult, Verdict,
+};
+use quittance::protocol::{
+    BlockFormat, Discipline, Dol, Family, HostCodec, RawPayload, Request, Response, SendError, TerminalCodec,
+};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use super::source::Source;
 
 /// How many kinds of request there are; [`kind_of_request`] numbers them.
-pub(crate) const REQUESTS: u8 = 14;
+pub(crate) const REQUESTS: u8 = 26;
 
 /// How many kinds of response there are; [`kind_of_response`] numbers them.
-pub(crate) const RESPONSES: u8 = 12;
+pub(crate) const RESPONSES: u8 = 20;
 
 /// The first bytes choose the ends of the wire and the message; the rest are its values.
 pub(crate) fn round_trip(data: &[u8]) {
@@ -35,6 +41,7 @@ pub(crate) fn round_trip(data: &[u8]) {
         assert_eq!(wire.split_to(6), &b"before"[..]);
         match sent {
             Ok(()) => assert_eq!(terminal.decode(&mut wire).unwrap(), Some(Ok(request))),
+            Err(SendError::NotSupported(refused)) => assert!(refused.family == family && may_be_refused(&request)),
             Err(_) => assert!(!always_fits_request(&request)),
         }
     } else {
@@ -67,6 +74,18 @@ pub(crate) fn kind_of_request(request: &Request) -> u8 {
         Request::CommitSession { .. } => 11,
         Request::VoidSession { .. } => 12,
         Request::ListSessions { .. } => 13,
+        Request::ReadCard(_) => 14,
+        Request::UpdateSession { .. } => 15,
+        Request::RemoveSessions(_) => 16,
+        Request::UiRequest(_) => 17,
+        Request::SelectLanguage(_) => 18,
+        Request::ProprietaryExchange(_) => 19,
+        Request::MiFare(_) => 20,
+        Request::ReadFile(_) => 21,
+        Request::GetConnectionInfo(_) => 22,
+        Request::GetReceipt(_) => 23,
+        Request::GetTransactionRecord(_) => 24,
+        Request::Control(_) => 25,
     }
 }
 
@@ -88,13 +107,41 @@ pub(crate) fn request(kind: u8, source: &mut Source<'_>) -> Request {
             amount: amount(source),
             reference: SessionReference(source.u32()),
             dol: (0..source.u8() % 100).map(|_| tag(source)).collect(),
-            reference_text: source.yes().then(|| text(source, 70)).filter(|text| !text.is_empty()),
+            reference_text: some_text(source, 70),
+            payment_methods: PaymentMethods(source.u8()),
+            logo: some_text(source, 70),
+            hide_amount: source.yes(),
+            qr_address: some_text(source, 5000),
+            second_reference_text: some_text(source, 70),
+            tail: raw(source, 300),
         }),
         9 => Request::AuthSession,
         10 => Request::CancelSession,
         11 => Request::CommitSession { session: session(source), amount: amount(source) },
         12 => Request::VoidSession { session: session(source) },
         13 => Request::ListSessions { offset: source.u8() },
+        14 => Request::ReadCard(ReadCard {
+            reference: SessionReference(source.u32()),
+            dol: (0..source.u8() % 100).map(|_| tag(source)).collect(),
+            payment_methods: PaymentMethods(source.u8()),
+            logo: some_text(source, 70),
+            qr_address: some_text(source, 5000),
+            reference_text: some_text(source, 70),
+            second_reference_text: some_text(source, 70),
+            message: some_text(source, 140),
+            tail: raw(source, 300),
+        }),
+        15 => Request::UpdateSession { session: session(source), amount: amount(source) },
+        16 => Request::RemoveSessions(raw(source, 0xFFFF)),
+        17 => Request::UiRequest(ui(source)),
+        18 => Request::SelectLanguage(raw(source, 0xFFFF)),
+        19 => Request::ProprietaryExchange(raw(source, 0xFFFF)),
+        20 => Request::MiFare(raw(source, 0xFFFF)),
+        21 => Request::ReadFile(raw(source, 0xFFFF)),
+        22 => Request::GetConnectionInfo(raw(source, 0xFFFF)),
+        23 => Request::GetReceipt(raw(source, 0xFFFF)),
+        24 => Request::GetTransactionRecord(raw(source, 0xFFFF)),
+        25 => Request::Control(Control::Reboot),
         other => panic!("no request has the number {other}"),
     }
 }
@@ -114,6 +161,14 @@ pub(crate) fn kind_of_response(response: &Response) -> u8 {
         Response::Declined { .. } => 9,
         Response::Cancelled => 10,
         Response::TransactionEvent(_) => 11,
+        Response::ProprietaryCardRead(_) => 12,
+        Response::UpdateResult(_) => 13,
+        Response::UiEvent { .. } => 14,
+        Response::ProprietaryResponse(_) => 15,
+        Response::File(_) => 16,
+        Response::ConnectionInfo(_) => 17,
+        Response::Receipt(_) => 18,
+        Response::TransactionRecord(_) => 19,
     }
 }
 
@@ -134,9 +189,15 @@ pub(crate) fn response(kind: u8, family: Family, source: &mut Source<'_>) -> Res
         6 => Response::CardRead(data_objects(source)),
         7 => Response::Approved { session: session(source), dol: data_objects(source) },
         8 => Response::PartiallyApproved { session: session(source), amount: amount(source), dol: data_objects(source) },
-        9 => match source.yes() {
-            true => Response::Declined { reason: Some(source.u8()), rest: source.u8().into() },
-            false => Response::Declined { reason: None, rest: 0 },
+        9 => match (source.yes(), source.yes()) {
+            (true, true) => Response::Declined { reason: Some(source.u8()), rest: AfterDecline::Objects(data_objects(source)) },
+            (true, false) => Response::declined(Some(source.u8())),
+            (false, true) => {
+                // Without a reason, data objects that are none would be one.
+                let dol = data_objects(source).with(tag(source), source.bytes(3));
+                Response::Declined { reason: None, rest: AfterDecline::Objects(dol) }
+            }
+            (false, false) => Response::declined(None),
         },
         10 => Response::Cancelled,
         11 => Response::TransactionEvent(match source.u8() {
@@ -146,25 +207,53 @@ pub(crate) fn response(kind: u8, family: Family, source: &mut Source<'_>) -> Res
             3 => TransactionEvent::TransactionComplete,
             other => TransactionEvent::Unknown(other),
         }),
+        12 => Response::ProprietaryCardRead(data_objects(source)),
+        13 => Response::UpdateResult(UpdateResult {
+            outcome: source.one_of(&[UpdateOutcome::Approved, UpdateOutcome::Partly, UpdateOutcome::Declined]),
+            session: session(source),
+            amount: amount(source),
+            change: source.u32(),
+            reason: source.u8(),
+        }),
+        14 => Response::UiEvent { button: text(source, 300) },
+        15 => Response::ProprietaryResponse(raw(source, 0xFFFF)),
+        16 => Response::File(raw(source, 0xFFFF)),
+        17 => Response::ConnectionInfo(raw(source, 0xFFFF)),
+        18 => Response::Receipt(raw(source, 0xFFFF)),
+        19 => Response::TransactionRecord(raw(source, 0xFFFF)),
         other => panic!("no response has the number {other}"),
     }
 }
 
+/// Whether there is a family that does not know it, or not all of it.
+fn may_be_refused(request: &Request) -> bool {
+    !matches!(
+        request,
+        Request::Reset
+            | Request::Synchronize
+            | Request::Setup(_)
+            | Request::Enable
+            | Request::Disable
+            | Request::GetStatus
+            | Request::RequestIds
+            | Request::AuthSession
+            | Request::CancelSession
+            | Request::CommitSession { .. }
+            | Request::VoidSession { .. }
+            | Request::RemoveSessions(_)
+    )
+}
+
 /// Whether nothing in it has a length of its own.
 fn always_fits_request(request: &Request) -> bool {
-    !matches!(request, Request::StartSession(_))
+    matches!(kind_of_request(request), 0..=7 | 9..=13 | 15 | 25)
 }
 
 /// As [`always_fits_request`].
 fn always_fits_response(response: &Response) -> bool {
     match response {
-        Response::Ids(_)
-        | Response::CardRead(_)
-        | Response::Approved { .. }
-        | Response::PartiallyApproved { .. }
-        | Response::Declined { .. } => false,
         Response::SessionList(list) => list.sessions.len() < 63,
-        _ => true,
+        response => matches!(kind_of_response(response), 0..=3 | 10 | 11 | 13),
     }
 }
 
@@ -192,6 +281,29 @@ fn data_objects(source: &mut Source<'_>) -> Dol {
 /// Text that can be sent: without NUL.
 fn text(source: &mut Source<'_>, most: usize) -> String {
     String::from_utf8_lossy(source.bytes(most)).replace('\0', "")
+}
+
+fn some_text(source: &mut Source<'_>, most: usize) -> Option<String> {
+    source.yes().then(|| text(source, most)).filter(|text| !text.is_empty())
+}
+
+fn raw(source: &mut Source<'_>, most: usize) -> RawPayload {
+    RawPayload::from(source.bytes(most).to_vec())
+}
+
+fn ui(source: &mut Source<'_>) -> Ui {
+    let other = UiKind::Other(format!("other {}", text(source, 20)));
+    let kind = match source.u8() % 8 {
+        0 => UiKind::Info,
+        1 => UiKind::Notification,
+        2 => UiKind::Dialog,
+        3 => UiKind::Selection,
+        4 => UiKind::Spinner,
+        5 => UiKind::Carousel,
+        6 => UiKind::Template,
+        _ => other,
+    };
+    Ui { kind, values: (0..source.u8() % 16).map(|_| (text(source, 300), text(source, 300))).collect() }
 }
 
 fn ids(family: Family, source: &mut Source<'_>) -> Ids {

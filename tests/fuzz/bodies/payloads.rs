@@ -2,10 +2,13 @@
 
 use bytes::BytesMut;
 use quittance::protocol::response::{Context, Response};
-use quittance::protocol::{BlockFormat, Dol, Family, Request};
+use quittance::protocol::{BlockFormat, Dol, Family, Quirks, Request};
 
 use super::source::Source;
 use super::within;
+
+/// What is believed of the other side; the codes of the two families are the same.
+const QUIRKS: Quirks = Quirks::of(Family::Apollo);
 
 /// The longest payload of a default block, and then some.
 const NO_ROOM: usize = 4096;
@@ -18,7 +21,7 @@ pub(crate) fn responses(data: &[u8]) {
     let mut source = Source::new(data);
     let family = source.one_of(&[Family::Apollo, Family::P6x]);
     let format = source.one_of(&[BlockFormat::Default, BlockFormat::Extended]);
-    let context = Context { family, format, status_outstanding: source.yes() };
+    let context = Context { status_outstanding: source.yes(), ..Context::of(family, format) };
     let (code, payload) = (source.u8(), source.rest());
     let room = NO_ROOM + PER_BYTE * payload.len();
     let Ok(response) = within(room, || Response::decode(code, payload, &context)) else { return };
@@ -38,12 +41,12 @@ pub(crate) fn requests(data: &[u8]) {
     let mut source = Source::new(data);
     let (code, payload) = (source.u8(), source.rest());
     let room = NO_ROOM + PER_BYTE * payload.len();
-    let Ok(request) = within(room, || Request::decode(code, payload)) else { return };
-    assert_eq!(request.code(), code);
+    let Ok(request) = within(room, || Request::decode(code, payload, &QUIRKS)) else { return };
+    assert_eq!(request.code(&QUIRKS), code);
     assert!(format!("{request:?}").len() <= room);
     let mut again = BytesMut::new();
-    if request.encode(&mut again).is_ok() {
-        assert_eq!(Request::decode(code, &again), Ok(request));
+    if request.encode(&mut again, &QUIRKS).is_ok() {
+        assert_eq!(Request::decode(code, &again, &QUIRKS), Ok(request));
     }
 }
 
@@ -70,9 +73,10 @@ pub(crate) fn dol(data: &[u8]) {
 
 fn is_whole(response: &Response) -> bool {
     match response {
-        Response::CardRead(dol) | Response::Approved { dol, .. } | Response::PartiallyApproved { dol, .. } => {
-            dol.damage().is_none()
-        }
+        Response::CardRead(dol)
+        | Response::ProprietaryCardRead(dol)
+        | Response::Approved { dol, .. }
+        | Response::PartiallyApproved { dol, .. } => dol.damage().is_none(),
         _ => true,
     }
 }
