@@ -12,6 +12,7 @@ use crate::journal::record::{DeadManAction, Report};
 use crate::journal::{Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::money::Amount;
+use crate::protocol::request::Options;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Quirks, Request};
 use crate::session::actor::Observer as SessionObserver;
