@@ -53,6 +53,15 @@ impl Body {
         }
     }
 
+    /// A list, if there is one.
+    pub(super) fn optional_list(&mut self, field: &str) -> Result<Option<Vec<Value>>, Problem> {
+        match self.optional(field) {
+            None => Ok(None),
+            Some(Value::Array(list)) => Ok(Some(list)),
+            Some(other) => Err(wrong(field, "a list", &other)),
+        }
+    }
+
     /// A number from 1 to 255, if there is one.
     pub(super) fn optional_ordinal(&mut self, field: &str) -> Result<Option<u8>, Problem> {
         let Some(value) = self.optional(field) else { return Ok(None) };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::fleet::{Filter, Fleet, Wanted};
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
+use crate::protocol::{Request, Response};
 use crate::session::{Command, Refusal, Session};
 use crate::terminal::View;
 use crate::time::Timestamp;
@@ -40,6 +41,8 @@ pub trait Depot: Send + Sync + 'static {
     fn resume<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
     /// [`Fleet::reconnect`].
     fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View>;
+    /// [`Fleet::request`].
+    fn request<'a>(&'a self, terminal: &'a str, request: Request, by: String) -> Answer<'a, Response>;
     /// [`Fleet::reconcile`].
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record>;
     /// [`Fleet::reconciliations`].
@@ -89,6 +92,10 @@ impl Depot for Fleet {
 
     fn reconnect<'a>(&'a self, terminal: &'a str, by: String) -> Answer<'a, View> {
         Box::pin(Fleet::reconnect(self, terminal, by))
+    }
+
+    fn request<'a>(&'a self, terminal: &'a str, request: Request, by: String) -> Answer<'a, Response> {
+        Box::pin(Fleet::request(self, terminal, request, by))
     }
 
     fn reconcile<'a>(&'a self, terminal: &'a str) -> Answer<'a, Record> {

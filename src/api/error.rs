@@ -86,6 +86,7 @@ impl Problem {
             "terminal_busy" => "A card flow is open already",
             "terminal_full" => "All connectors hold",
             "terminal_not_ready" => "The terminal cannot take a card now",
+            "terminal_unanswered" => "The terminal did not answer",
             "draining" => "No new card flows are taken",
             "journal_unavailable" => "The journal cannot remember",
             "over_commit" => "More than the hold",
@@ -117,6 +118,7 @@ impl From<Refusal> for Problem {
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Refusal::TerminalUnanswered { .. } => StatusCode::GATEWAY_TIMEOUT,
             Refusal::OverCommit { .. } | Refusal::AmountInvalid(_) | Refusal::IdempotencyMismatch => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -15,6 +15,7 @@ mod error;
 mod health;
 mod query;
 mod reconciliations;
+mod requests;
 mod sessions;
 mod terminals;
 mod view;
@@ -106,6 +107,7 @@ fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
     app.app_data(api)
         .configure(sessions::routes)
         .configure(terminals::routes)
+        .configure(requests::routes)
         .configure(reconciliations::routes)
         .configure(health::routes)
         .default_service(web::to(unknown_path));

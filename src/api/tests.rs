@@ -1,6 +1,7 @@
 //! The API before a scripted fleet: what comes in, what the fleet is asked, what goes out.
 
 mod access;
+mod asking;
 pub(crate) mod outside;
 mod requests;
 mod views;
@@ -24,7 +25,7 @@ use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSess
 use crate::journal::Record;
 use crate::journal::record::{AtEnd, DeadMan, DeadManAction, DecidedBy, Decision, Learned, Origin};
 use crate::money::Amount;
-use crate::protocol::Family;
+use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
 use crate::session::{Command, Refusal, Session, State};
 use crate::terminal::{Identity, LinkState, View};
@@ -44,6 +45,7 @@ struct Script {
     silent: bool,
     takes: Duration,
     unready: Vec<String>,
+    response: Response,
     records: Vec<Record>,
     asked: Vec<String>,
 }
@@ -57,6 +59,7 @@ impl Scripted {
             silent: false,
             takes: Duration::ZERO,
             unready: Vec::new(),
+            response: Response::Cancelled,
             records: Vec::new(),
             asked: Vec::new(),
         };
@@ -164,6 +167,13 @@ impl Depot for Scripted {
         Box::pin(async move {
             self.hear(format!("reconnect {terminal} by {by}")).await?;
             self.terminal(terminal)
+        })
+    }
+
+    fn request<'a>(&'a self, terminal: &'a str, request: Request, by: String) -> Answer<'a, Response> {
+        Box::pin(async move {
+            self.hear(format!("{request:?} of {terminal} by {by}")).await?;
+            Ok(self.0.lock().unwrap().response.clone())
         })
     }
 

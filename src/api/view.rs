@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::card::Card;
 use crate::id::TerminalSessionId;
 use crate::journal::record::{
     CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
@@ -40,7 +41,7 @@ pub(super) struct SessionView<'a> {
 }
 
 #[derive(Serialize)]
-struct CardView<'a> {
+pub(super) struct CardView<'a> {
     hash: Option<&'a str>,
     masked_pan: Option<&'a str>,
 }
@@ -86,16 +87,23 @@ impl<'a> SessionView<'a> {
             amount_final,
             currency: session.currency.as_str(),
             terminal_session_id: hold.map(|hold| hold.terminal_session_id.0),
-            card: session.card.as_ref().map(|card| CardView {
-                hash: card.hash.as_ref().map(|hash| hash.reveal()),
-                masked_pan: card.masked_pan.as_ref().map(|pan| pan.as_str()),
-            }),
+            card: session.card.as_ref().map(CardView::of),
             created_at: session.created_at,
             approved_at: hold.map(|hold| hold.since),
             deadline_at: deadline,
             disposed_at,
             why: why(session),
             disposal: session.disposal.as_ref().map(DisposalView::of),
+        }
+    }
+}
+
+impl<'a> CardView<'a> {
+    /// What may be shown of a card.
+    pub(super) fn of(card: &'a Card) -> Self {
+        Self {
+            hash: card.hash.as_ref().map(|hash| hash.reveal()),
+            masked_pan: card.masked_pan.as_ref().map(|pan| pan.as_str()),
         }
     }
 }
@@ -269,6 +277,7 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
         CancelledBy::Shutdown => "the orchestrator was going down",
         CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
         CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
+        CancelledBy::OtherCard => "the card that was presented is no bank card",
         CancelledBy::NotAuthorised => "a card was read, but nobody said in time to authorise it",
     }
 }

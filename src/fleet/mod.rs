@@ -28,9 +28,11 @@ use crate::journal::record::Idempotency;
 use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
+use crate::protocol::{Request, Response};
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
+use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
 use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::Observer;
@@ -354,6 +356,11 @@ impl Fleet {
     /// under way are waited for. Answers when that has begun.
     pub async fn reconnect(&self, terminal: &str, by: String) -> Result<View, Refusal> {
         self.ask(&self.configured(terminal)?, Reconnect { by }).await
+    }
+
+    /// Sends a terminal a request that is about no money; answers with what it says.
+    pub async fn request(&self, terminal: &str, request: Request, by: String) -> Result<Response, Refusal> {
+        self.ask(&self.configured(terminal)?, Ask { request, by }).await
     }
 
     /// Compares our holds with the terminal's now; answers with the journal's record of it.

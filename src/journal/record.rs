@@ -62,6 +62,12 @@ pub enum Fact {
         report: Report,
     },
 
+    /// A button of a screen was pressed (PSP, UI Event).
+    ButtonPressed {
+        /// Its name, at most 64 characters of it.
+        button: String,
+    },
+
     // ── of a session, in the order of its life ──
     /// A session begins: a card flow is about to be asked for, or (`origin`) a hold was found that we did not know.
     Opened {
@@ -86,6 +92,11 @@ pub enum Fact {
         card: Card,
         /// Nobody has said so by then: the card flow is cancelled.
         authorise_by: Timestamp,
+    },
+    /// A card was presented that is none of a bank (PSP, Proprietary Card Read); its session is cancelled.
+    OtherCardRead {
+        /// The card, as far as the terminal told.
+        card: Card,
     },
     /// A card was read and Auth is about to be sent: from here on a hold may exist.
     AuthoriseIntended {
@@ -205,8 +216,10 @@ impl Fact {
             Self::Resumed { .. } => "resumed",
             Self::Rebuilt => "rebuilt",
             Self::Reconciled { .. } => "reconciled",
+            Self::ButtonPressed { .. } => "button_pressed",
             Self::Opened { .. } => "opened",
             Self::CardRead { .. } => "card_read",
+            Self::OtherCardRead { .. } => "other_card_read",
             Self::AuthoriseIntended { .. } => "authorise_intended",
             Self::AuthoriseUnanswered { .. } => "authorise_unanswered",
             Self::HoldPlaced { .. } => "hold_placed",
@@ -319,6 +332,8 @@ pub enum CancelledBy {
     TapToStop,
     /// The journal could not remember the authorisation, so it was not sent.
     Journal,
+    /// The card that was presented is none of a bank.
+    OtherCard,
     /// A card was read, but nobody said in time to go on (`policy.authorise = "ask"`).
     NotAuthorised,
 }

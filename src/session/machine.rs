@@ -34,6 +34,8 @@ pub enum Input {
     FlowEnded(link::Outcome),
     /// A card was read, and it is no card that is charging here.
     CardRead(Card),
+    /// A card was presented that is none of a bank.
+    OtherCard(Card),
     /// A card was read whose hold is charging here: the driver wants to stop (`policy.tap_to_stop`).
     TapToStop,
     /// The card of this session was read again for another session (`policy.duplicate_tap`).
@@ -183,6 +185,12 @@ impl Machine {
             Input::Recover => self.recover(),
             Input::FlowEnded(outcome) => self.flow_ended(outcome),
             Input::CardRead(card) => self.card_read(card, now),
+            Input::OtherCard(card) if self.waits_for_card() => {
+                let mut step = self.cancel(CancelledBy::OtherCard);
+                step.append.insert(0, Fact::OtherCardRead { card });
+                step
+            }
+            Input::OtherCard(_) => Step::none().then(Effect::CancelFlow),
             Input::TapToStop => self.cancel(CancelledBy::TapToStop),
             Input::StopFlow(by) => self.cancel(by),
             Input::DuplicateTap if self.session.state == State::Held && !self.session.charging() => {
@@ -225,7 +233,9 @@ impl Machine {
         match input {
             // Without a durable intent there is no Auth, and the driver should not stand there until the terminal gives up.
             Input::CardRead(_) => Some((vec![Effect::CancelFlow], Some(Input::StopFlow(CancelledBy::Journal)))),
-            Input::StopFlow(_) | Input::TapToStop => Some((vec![Effect::CancelFlow], Some(input.clone()))),
+            Input::StopFlow(_) | Input::TapToStop | Input::OtherCard(_) => {
+                Some((vec![Effect::CancelFlow], Some(input.clone())))
+            }
             Input::Tick if matches!(self.session.state, State::CardRead(_)) => {
                 Some((vec![Effect::CancelFlow], Some(Input::StopFlow(CancelledBy::NotAuthorised))))
             }

@@ -34,6 +34,14 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// It did not answer.
+    #[error("{terminal} did not answer {request} in time, or its link was lost meanwhile: whether it was done is not known")]
+    TerminalUnanswered {
+        /// Which.
+        terminal: TerminalId,
+        /// What was sent.
+        request: &'static str,
+    },
     /// No new card flows, by somebody's wish.
     #[error("{0} is draining and takes no new card flows")]
     Draining(String),
@@ -100,6 +108,7 @@ impl Refusal {
             Self::TerminalBusy(_) => "terminal_busy",
             Self::TerminalFull { .. } => "terminal_full",
             Self::TerminalNotReady { .. } => "terminal_not_ready",
+            Self::TerminalUnanswered { .. } => "terminal_unanswered",
             Self::Draining(_) => "draining",
             Self::JournalUnavailable(_) => "journal_unavailable",
             Self::OverCommit { .. } => "over_commit",

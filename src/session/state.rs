@@ -292,6 +292,7 @@ impl Session {
             (State::Opened | State::Authorising(_), Fact::Declined { reason }) if self.origin != Origin::Orphan => {
                 self.state = State::Declined(*reason)
             }
+            (State::Opened, Fact::OtherCardRead { card }) if self.origin == Origin::Api => self.card = Some(card.clone()),
             (State::Opened | State::CardRead(_) | State::Authorising(_), Fact::Cancelled { by }) => {
                 self.state = State::Cancelled(*by)
             }

@@ -15,6 +15,7 @@ use crate::session::machine::Input;
 use crate::session::{Session, State};
 use crate::time::Timestamp;
 
+use super::asking::{Asked, Reading};
 use super::children::Children;
 use super::comparison::Comparison;
 use super::link::{Link, Purpose};
@@ -44,6 +45,8 @@ pub struct TerminalActor {
     pub(super) machine: Machine,
     pub(super) turns: Turns,
     pub(super) scan: Scan,
+    pub(super) asked: Asked,
+    pub(super) reading: Option<Reading>,
     pub(super) link: Link,
     pub(super) children: Children,
     restored: Vec<Session>,
@@ -79,6 +82,8 @@ impl TerminalActor {
             machine,
             turns: Turns::default(),
             scan: Scan::default(),
+            asked: Asked::new(),
+            reading: None,
             link: Link::none(),
             children: Children::new(),
             restored: sessions,
@@ -136,6 +141,9 @@ impl TerminalActor {
             let Some(next) = self.turns.next(status_due) else { break };
             self.take(next);
         }
+        if self.reading.is_some() && !self.turns.reads() {
+            self.reading_over();
+        }
         self.publish();
     }
 
@@ -154,6 +162,7 @@ impl TerminalActor {
                 let request = self.machine.ask_status();
                 self.ask(Purpose::Machine, request)
             }
+            Next::Ask => self.ask_next(),
             Next::Start(owner) => match self.start_request(owner) {
                 Some(request) => {
                     let sent = self.ask(Purpose::Start(owner), request);
@@ -216,6 +225,7 @@ impl TerminalActor {
         let now = self.now();
         self.show_holds();
         self.compare_when_due(now);
+        self.drop_read_card(now);
         self.look_for_a_crashed_link(ctx);
         if self.going_down && self.nothing_to_deliver() {
             return self.stop(ctx);

@@ -37,6 +37,7 @@ impl TerminalActor {
                 self.scan.opened(reference, self.now());
                 return Some(Request::StartSession(StartSession::new(amount, reference)));
             }
+            Owner::Reader => return self.read_request(),
             Owner::Session(session) => &self.children.get(&session)?.session,
         };
         let (State::Opened, Some(amount), Some(reference)) = (&session.state, session.amount_requested, session.reference)
@@ -67,38 +68,66 @@ impl TerminalActor {
     }
 
     pub(super) fn start_ended(&mut self, ctx: &mut Context<Self>, owner: Owner, outcome: &Outcome) {
-        let scanned = self.scan.reference();
-        if owner == Owner::Scan {
-            self.scan.ended(end_of_scan(outcome), self.now(), rand::random());
+        match owner {
+            Owner::Reader => self.read_ended(outcome.clone()),
+            Owner::Session(session) => self.presented(ctx, Some(session), None, outcome),
+            Owner::Scan => {
+                let reference = self.scan.reference();
+                self.scan.ended(end_of_scan(outcome), self.now(), rand::random());
+                self.presented(ctx, None, reference, outcome);
+            }
         }
-        let Outcome::Answered(Response::CardRead(dol)) = outcome else {
+    }
+
+    /// Start Session has ended: of this session, or of a scan with this number.
+    fn presented(
+        &mut self,
+        ctx: &mut Context<Self>,
+        session: Option<SessionId>,
+        reference: Option<SessionReference>,
+        outcome: &Outcome,
+    ) {
+        let (Outcome::Answered(Response::CardRead(dol)) | Outcome::Answered(Response::ProprietaryCardRead(dol))) = outcome
+        else {
             self.flow_over();
-            if let Owner::Session(session) = owner {
+            if let Some(session) = session {
                 self.deliver(session, Input::FlowEnded(outcome.clone()));
             }
             return;
         };
-        self.turns.flow = Flow::CardRead(owner);
+        self.turns.flow = Flow::CardRead(session.map_or(Owner::Scan, Owner::Session));
         self.machine.moved(TerminalState::WaitAuth);
-        let alive = match owner {
-            Owner::Session(session) => self.children.get(&session).is_some_and(|child| child.session.state == State::Opened),
-            Owner::Scan => self.may_scan(),
+        let alive = match session {
+            Some(session) => self.children.get(&session).is_some_and(|child| child.session.state == State::Opened),
+            None => self.may_scan(),
         };
         if !alive || self.turns.cancel {
             self.turns.cancel = true;
             return;
         }
         let card = dol.card();
-        let earlier = match self.meaning(&card) {
-            Meaning::Stop(charging) => return self.stop_tapped(charging, owner),
-            Meaning::Begin(earlier) => earlier,
-        };
-        for earlier in earlier {
-            self.deliver(earlier, Input::DuplicateTap);
+        if matches!(outcome, Outcome::Answered(Response::ProprietaryCardRead(_))) {
+            debug!(terminal = %self.id(), card = ?card.masked_pan, "a card was presented that no bank knows");
+            return match session {
+                Some(session) => self.deliver(session, Input::OtherCard(card)),
+                None => self.turns.cancel = true,
+            };
         }
-        match owner {
-            Owner::Session(session) => self.deliver(session, Input::CardRead(card)),
-            Owner::Scan => self.begin_with_card(ctx, card, scanned),
+        match (self.meaning(&card), session) {
+            (Meaning::Stop(charging), tapped_in) => {
+                self.deliver(charging, Input::StopTapped { tapped_in });
+                match tapped_in {
+                    Some(session) => self.deliver(session, Input::TapToStop),
+                    None => self.turns.cancel = true,
+                }
+            }
+            (Meaning::Begin(earlier), session) => {
+                earlier.into_iter().for_each(|earlier| self.deliver(earlier, Input::DuplicateTap));
+                match session {
+                    Some(session) => self.deliver(session, Input::CardRead(card)),
+                    None => self.begin_with_card(ctx, card, reference),
+                }
+            }
         }
     }
 
@@ -115,21 +144,9 @@ impl TerminalActor {
         }
     }
 
-    fn stop_tapped(&mut self, charging: SessionId, owner: Owner) {
-        let tapped_in = match owner {
-            Owner::Session(session) => Some(session),
-            Owner::Scan => None,
-        };
-        self.deliver(charging, Input::StopTapped { tapped_in });
-        match owner {
-            Owner::Session(session) => self.deliver(session, Input::TapToStop),
-            Owner::Scan => self.turns.cancel = true,
-        }
-    }
-
     /// A card was presented to a terminal that scans: it gets a session of its own, and from there everything is as for any other.
-    fn begin_with_card(&mut self, ctx: &mut Context<Self>, card: Card, scanned: Option<SessionReference>) {
-        let (Some(reference), Some(connector)) = (scanned, self.free_connector()) else {
+    fn begin_with_card(&mut self, ctx: &mut Context<Self>, card: Card, reference: Option<SessionReference>) {
+        let (Some(reference), Some(connector)) = (reference, self.free_connector()) else {
             self.turns.cancel = true;
             return;
         };
@@ -208,6 +225,7 @@ impl TerminalActor {
             && !self.comparison_needs_the_lane()
             && self.free_connector().is_some()
             && matches!(self.around.journal.health(), Health::Writable)
+            && self.reading.is_none()
             && !self.children.values().any(|child| child.session.before_hold())
     }
 

@@ -16,6 +16,7 @@ use crate::session::machine::Input;
 use crate::time::{Clock, Timestamp};
 
 use super::actor::TerminalActor;
+use super::asking::Reply;
 use super::machine::Action;
 use super::scan::End;
 use super::trouble::{Ending, Trouble};
@@ -27,7 +28,7 @@ use super::world::FromTerminal;
 const LAST_EVENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who waits for the end of an exchange.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Purpose {
     /// The terminal's own machine.
     Machine,
@@ -41,6 +42,8 @@ pub(super) enum Purpose {
     Authorise(SessionId),
     /// Commit or Void of this session.
     Attempt(SessionId),
+    /// What an integrator has asked for.
+    Asked(Reply),
 }
 
 /// The present link, if there is one, and what is known of it.
@@ -118,12 +121,12 @@ impl Link {
     }
 
     /// It is gone: why, and whose exchanges it has left without an end.
-    fn forget(&mut self, loss: &Loss) -> (Ending, Vec<Purpose>) {
+    fn forget(&mut self, loss: &Loss) -> (Ending, Vec<(Purpose, Request)>) {
         let ending = self.trouble.take().map_or_else(|| Ending::Lost(loss.clone()), Ending::GivenUp);
         self.orders = None;
         self.closed_at = None;
         self.state = LinkState::Down;
-        (ending, self.tickets.drain().map(|(_, (purpose, _))| purpose).collect())
+        (ending, self.tickets.drain().map(|(_, exchange)| exchange).collect())
     }
 
     /// Whether its last event is overdue: a link whose task has crashed has none.
@@ -193,7 +196,8 @@ impl TerminalActor {
                 self.perform(ctx, action);
             }
             Event::Ended { ticket, outcome, took } => self.exchange_ended(ctx, ticket, &outcome, took),
-            Event::Unasked(Response::TransactionEvent(_)) => {}
+            Event::Unasked(Response::TransactionEvent(event)) => debug!(terminal = %self.id(), ?event, "in the card flow"),
+            Event::Unasked(Response::UiEvent { button }) => self.button_pressed(ctx, button),
             Event::Unasked(response) => {
                 // An approval that nobody waits for is money: say so loudly. A P6X lists it; an Apollo's session is in doubt.
                 error!(terminal = %self.id(), response = response.name(), "the terminal said something that nobody asked for");
@@ -216,13 +220,14 @@ impl TerminalActor {
         warn!(terminal = %self.id(), reason, error = self.last_error.as_deref().unwrap_or_default(), "the link is gone");
         self.reconciled = false;
         self.machine.lost();
-        for purpose in unended {
+        for (purpose, request) in unended {
             let outcome = Outcome::Unanswered(Cause::LinkLost);
             match purpose {
                 Purpose::Start(Owner::Session(session)) => self.deliver(session, Input::FlowEnded(outcome)),
                 Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
                 Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
-                Purpose::Start(Owner::Scan) | Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
+                Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome),
+                Purpose::Start(Owner::Scan | Owner::Reader) | Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
             }
         }
         // What was only wanted will not be started any more.
@@ -231,6 +236,7 @@ impl TerminalActor {
         self.scan.ended(End::Ours, self.now(), 0.0);
         self.give_up_later = None;
         self.comparison_lost();
+        self.asked_lost();
         self.deliver_to_all(&Input::NotReady);
         for session in wanted {
             let input = match self.children.get(&session).map(|child| &child.session.state) {
@@ -278,6 +284,7 @@ impl TerminalActor {
                 self.flow_over();
                 self.deliver(session, Input::Authorised(outcome.clone()));
             }
+            Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome.clone()),
             Purpose::Attempt(session) => {
                 self.release(Holder::Session(session));
                 self.deliver(session, Input::Attempted(outcome.clone()));

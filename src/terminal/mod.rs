@@ -3,10 +3,11 @@
 //! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
 //! * [`turn`]: whose exchange goes next. [`scan`]: when a terminal that scans all the time opens its card flow. Pure.
 //! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
-//!   [`requests`]: what people ask of it. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
+//!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
 
 pub mod actor;
+pub mod asking;
 mod children;
 mod comparison;
 mod flow;

@@ -76,7 +76,7 @@ pub struct GoDown;
 pub struct EndNow;
 
 impl TerminalActor {
-    fn not_ready(&self, why: impl Into<String>) -> Refusal {
+    pub(super) fn not_ready(&self, why: impl Into<String>) -> Refusal {
         Refusal::TerminalNotReady { terminal: self.id().clone(), why: why.into() }
     }
 
@@ -264,6 +264,7 @@ impl Handler<GoDown> for TerminalActor {
 
     fn handle(&mut self, _: GoDown, ctx: &mut Self::Context) {
         self.going_down = true;
+        self.turns.cancel_reader();
         for child in self.children.values().filter(|child| child.session.before_hold()) {
             self.deliver(child.session.id, Input::StopFlow(CancelledBy::Shutdown));
         }

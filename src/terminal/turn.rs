@@ -5,7 +5,8 @@
 //! 2. disposals, oldest wish first: they are why we exist,
 //! 3. List Sessions, while no card flow is open, since a hold that is being placed would look like an orphan,
 //! 4. the status that keeps the link alive,
-//! 5. a new card flow, when nothing of the above waits.
+//! 5. what integrators ask for, while no card is being authorised, since a request that is not answered costs the link,
+//! 6. a new card flow, when nothing of the above waits.
 
 use std::collections::VecDeque;
 
@@ -22,6 +23,8 @@ pub enum Holder {
     Terminal,
     /// A reconciliation, for all its pages.
     Reconciliation,
+    /// An integrator.
+    Asked,
 }
 
 /// Whose card flow it is.
@@ -31,6 +34,8 @@ pub enum Owner {
     Session(SessionId),
     /// Nobody's yet: the terminal scans all the time, and the next card makes a session.
     Scan,
+    /// An integrator's, who only wants a card read.
+    Reader,
 }
 
 /// The card-flow lane.
@@ -50,11 +55,11 @@ pub enum Flow {
     Authorising(SessionId),
 }
 
-/// A session that waits for the end of a scan.
+/// Whoever waits for the end of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Behind {
-    session: SessionId,
-    /// It is durable, and wants its flow.
+    owner: Owner,
+    /// The flow is wanted; a session that is not durable yet does not want it.
     wants: bool,
 }
 
@@ -69,6 +74,8 @@ pub enum Next {
     List,
     /// Get Status.
     Status,
+    /// An integrator's request.
+    Ask,
     /// Start Session for this flow.
     Start(Owner),
 }
@@ -84,13 +91,23 @@ pub struct Turns {
     pub cancel: bool,
     /// A reconciliation waits.
     pub list: bool,
+    /// An integrator's request waits.
+    pub ask: bool,
     pub(super) behind: Option<Behind>,
     pub(super) disposals: VecDeque<SessionId>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { holder: Holder::Nobody, flow: Flow::None, cancel: false, list: false, behind: None, disposals: VecDeque::new() }
+        Self {
+            holder: Holder::Nobody,
+            flow: Flow::None,
+            cancel: false,
+            list: false,
+            ask: false,
+            behind: None,
+            disposals: VecDeque::new(),
+        }
     }
 }
 
@@ -101,30 +118,64 @@ impl Turns {
         let free = match self.flow {
             Flow::None | Flow::Wanted(Owner::Scan) | Flow::Waiting(Owner::Scan) => true,
             Flow::CardRead(Owner::Scan) => self.cancel,
-            Flow::Opening(_)
-            | Flow::Wanted(Owner::Session(_))
-            | Flow::Waiting(Owner::Session(_))
-            | Flow::CardRead(Owner::Session(_))
-            | Flow::Authorising(_) => false,
+            Flow::Opening(_) | Flow::Wanted(_) | Flow::Waiting(_) | Flow::CardRead(_) | Flow::Authorising(_) => false,
         };
         free && self.behind.is_none()
     }
 
     /// This session is being made durable, and the lane is kept for it.
     pub fn reserve(&mut self, session: SessionId) {
-        if matches!(self.flow, Flow::Waiting(Owner::Scan) | Flow::CardRead(Owner::Scan)) {
-            self.cancel = true;
-            self.behind = Some(Behind { session, wants: false });
-        } else {
+        if !self.behind_scan(Behind { owner: Owner::Session(session), wants: false }) {
             self.flow = Flow::Opening(session);
         }
+    }
+
+    /// A card is to be read for an integrator.
+    pub fn want_reader(&mut self) {
+        if !self.behind_scan(Behind { owner: Owner::Reader, wants: true }) {
+            self.flow = Flow::Wanted(Owner::Reader);
+        }
+    }
+
+    fn behind_scan(&mut self, behind: Behind) -> bool {
+        let scans = matches!(self.flow, Flow::Waiting(Owner::Scan) | Flow::CardRead(Owner::Scan));
+        if scans {
+            self.cancel = true;
+            self.behind = Some(behind);
+        }
+        scans
+    }
+
+    /// The integrator wants no card any more.
+    pub fn cancel_reader(&mut self) {
+        self.leave(Owner::Reader);
+        match self.flow {
+            Flow::Wanted(Owner::Reader) => self.flow_over(),
+            Flow::Waiting(Owner::Reader) | Flow::CardRead(Owner::Reader) => self.cancel = true,
+            _ => {}
+        }
+    }
+
+    /// Whether a card is read for an integrator, or is to be.
+    pub fn reads(&self) -> bool {
+        matches!(self.flow, Flow::Wanted(Owner::Reader) | Flow::Waiting(Owner::Reader) | Flow::CardRead(Owner::Reader))
+            || self.behind.is_some_and(|behind| behind.owner == Owner::Reader)
+    }
+
+    /// Whether money is at stake in the card flow: somebody's card was read for a session.
+    pub fn money_flows(&self) -> bool {
+        matches!(self.flow, Flow::CardRead(Owner::Session(_)) | Flow::Authorising(_))
+    }
+
+    fn leave(&mut self, owner: Owner) {
+        self.behind = self.behind.take_if(|behind| behind.owner != owner);
     }
 
     /// This session wants its card flow; `false` when the lane is not kept for it.
     pub fn start(&mut self, session: SessionId) -> bool {
         match (self.flow, &mut self.behind) {
             (Flow::Opening(of), _) if of == session => {}
-            (_, Some(behind)) if behind.session == session => {
+            (_, Some(behind)) if behind.owner == Owner::Session(session) => {
                 behind.wants = true;
                 return true;
             }
@@ -150,7 +201,7 @@ impl Turns {
 
     /// This session wants no card flow any more.
     pub fn cancel(&mut self, session: SessionId) {
-        self.behind = self.behind.take_if(|behind| behind.session != session);
+        self.leave(Owner::Session(session));
         match self.flow {
             Flow::Opening(of) if of == session => self.flow_over(),
             _ => self.cancel |= self.flow_session() == Some(session),
@@ -162,26 +213,30 @@ impl Turns {
         self.cancel = false;
         self.flow = match self.behind.take() {
             None => Flow::None,
-            Some(Behind { session, wants: false }) => Flow::Opening(session),
-            Some(Behind { session, wants: true }) => Flow::Wanted(Owner::Session(session)),
+            Some(Behind { owner: Owner::Session(session), wants: false }) => Flow::Opening(session),
+            Some(Behind { owner, .. }) => Flow::Wanted(owner),
         };
     }
 
     /// The session whose card flow is open or wanted.
     pub fn flow_session(&self) -> Option<SessionId> {
         match self.flow {
-            Flow::None | Flow::Wanted(Owner::Scan) | Flow::Waiting(Owner::Scan) | Flow::CardRead(Owner::Scan) => None,
             Flow::Opening(session)
             | Flow::Wanted(Owner::Session(session))
             | Flow::Waiting(Owner::Session(session))
             | Flow::CardRead(Owner::Session(session))
             | Flow::Authorising(session) => Some(session),
+            Flow::None | Flow::Wanted(_) | Flow::Waiting(_) | Flow::CardRead(_) => None,
         }
     }
 
     /// Likewise, and the one that waits for the end of a scan.
     pub fn flow_sessions(&self) -> Vec<SessionId> {
-        self.flow_session().into_iter().chain(self.behind.map(|behind| behind.session)).collect()
+        let behind = self.behind.and_then(|behind| match behind.owner {
+            Owner::Session(session) => Some(session),
+            Owner::Scan | Owner::Reader => None,
+        });
+        self.flow_session().into_iter().chain(behind).collect()
     }
 }
 
@@ -226,6 +281,10 @@ impl Turns {
             self.holder = Holder::Terminal;
             return Some(Next::Status);
         }
+        if self.ask && !self.money_flows() {
+            self.holder = Holder::Asked;
+            return Some(Next::Ask);
+        }
         if let Flow::Wanted(owner) = self.flow {
             self.flow = Flow::Waiting(owner);
             return Some(Next::Start(owner));
@@ -241,7 +300,7 @@ impl Turns {
     /// A session has ended, and does not wait for a turn any more.
     pub fn forget(&mut self, session: SessionId) {
         self.disposals.retain(|waiting| *waiting != session);
-        self.behind = self.behind.take_if(|behind| behind.session != session);
+        self.leave(Owner::Session(session));
         if self.flow == Flow::Opening(session) {
             self.flow_over();
         }

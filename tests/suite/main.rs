@@ -17,6 +17,7 @@ mod golden;
 mod messages;
 mod outages;
 mod process;
+mod requests;
 mod restart;
 mod rig;
 mod scan;

@@ -4,7 +4,7 @@ use super::*;
 use crate::journal::record::CancelledBy;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 21] = [
+const PATHS: [(&str, &str, &str, Option<Role>); 22] = [
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
@@ -25,6 +25,7 @@ const PATHS: [(&str, &str, &str, Option<Role>); 21] = [
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
+    ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
 ];
 

@@ -58,7 +58,8 @@ impl UiKind {
         }
     }
 
-    fn of(name: String) -> Self {
+    /// The type of this name; one that the pages do not name is taken as it is.
+    pub fn of(name: String) -> Self {
         let named = Self::NAMED.into_iter().find_map(|(kind, known)| (known == name).then_some(kind));
         named.unwrap_or(Self::Other(name))
     }

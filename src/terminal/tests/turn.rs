@@ -13,6 +13,7 @@ fn order(turns: &mut Turns, mut status_due: bool) -> Vec<Next> {
     let mut order = Vec::new();
     while let Some(next) = turns.next(status_due) {
         status_due &= next != Next::Status;
+        turns.ask &= next != Next::Ask;
         if !matches!(next, Next::Start(_)) {
             assert_ne!(turns.holder, Holder::Nobody, "{next:?} takes the lane");
             assert_eq!(turns.next(true), None, "the lane is taken");
@@ -24,11 +25,11 @@ fn order(turns: &mut Turns, mut status_due: bool) -> Vec<Next> {
 }
 
 #[test]
-fn cancel_then_disposals_then_the_list_then_status_then_a_new_flow() {
+fn cancel_disposals_the_list_status_requests_a_new_flow() {
     let (one, two, flow) = (session(1), session(2), session(9));
     let owner = Owner::Session(flow);
     let all = |flow, cancel| {
-        let mut turns = Turns { flow, cancel, list: true, ..Turns::default() };
+        let mut turns = Turns { flow, cancel, list: true, ask: true, ..Turns::default() };
         turns.want(two);
         turns.want(one);
         // Asked for once, however often.
@@ -36,17 +37,21 @@ fn cancel_then_disposals_then_the_list_then_status_then_a_new_flow() {
         turns
     };
     let disposals = [Next::Dispose(two), Next::Dispose(one)];
-    let rows: [(Flow, bool, &[Next], &[Next]); 9] = [
+    let rows: [(Flow, bool, &[Next], &[Next]); 11] = [
         // the flow, whether it is to be cancelled, what goes before the disposals, what after them
-        (Flow::None, false, &[], &[Next::List, Next::Status]),
-        (Flow::Opening(flow), false, &[], &[Next::List, Next::Status]),
-        (Flow::Wanted(owner), false, &[], &[Next::List, Next::Status, Next::Start(owner)]),
+        (Flow::None, false, &[], &[Next::List, Next::Status, Next::Ask]),
+        (Flow::Opening(flow), false, &[], &[Next::List, Next::Status, Next::Ask]),
+        (Flow::Wanted(owner), false, &[], &[Next::List, Next::Status, Next::Ask, Next::Start(owner)]),
         // A hold that is being placed would look like an orphan: no list beside an open flow.
-        (Flow::Waiting(owner), false, &[], &[Next::Status]),
+        (Flow::Waiting(owner), false, &[], &[Next::Status, Next::Ask]),
+        // A request that is not answered costs the link, and with it the answer to Auth: none beside a card.
         (Flow::CardRead(owner), false, &[], &[Next::Status]),
         (Flow::Authorising(flow), false, &[], &[Next::Status]),
-        (Flow::Waiting(owner), true, &[Next::Cancel], &[Next::Status]),
+        // A card that is only read may be spoken to.
+        (Flow::CardRead(Owner::Reader), false, &[], &[Next::Status, Next::Ask]),
+        (Flow::Waiting(owner), true, &[Next::Cancel], &[Next::Status, Next::Ask]),
         (Flow::CardRead(owner), true, &[Next::Cancel], &[Next::Status]),
+        (Flow::CardRead(Owner::Reader), true, &[Next::Cancel], &[Next::Status, Next::Ask]),
         // What the bank has been asked cannot be cancelled any more.
         (Flow::Authorising(flow), true, &[], &[Next::Status]),
     ];
@@ -181,4 +186,34 @@ fn a_scan_is_ended_by_itself() {
     let mut turns = Turns { flow: other, ..Turns::default() };
     turns.end_scan();
     assert_eq!((turns.flow, turns.cancel), (other, false), "somebody stands before it");
+}
+
+/// A card that is only read for an integrator waits for the end of a scan, keeps sessions out, and is left again.
+#[test]
+fn a_card_that_is_only_read_takes_the_lane() {
+    for flow in [Flow::None, Flow::Wanted(Owner::Scan), Flow::Waiting(Owner::Scan)] {
+        let mut turns = Turns { flow, ..Turns::default() };
+        turns.want_reader();
+        assert!(turns.reads() && !turns.admits(), "{flow:?}");
+        if flow == Flow::Waiting(Owner::Scan) {
+            assert_eq!(turns.next(false), Some(Next::Cancel));
+            turns.release();
+            turns.flow_over();
+        }
+        assert_eq!(turns.next(false), Some(Next::Start(Owner::Reader)), "{flow:?}");
+        assert!(turns.reads() && !turns.admits() && turns.flow_sessions().is_empty());
+        turns.flow = Flow::CardRead(Owner::Reader);
+        assert!(turns.reads() && !turns.money_flows());
+        turns.cancel_reader();
+        assert_eq!(turns.next(false), Some(Next::Cancel));
+        turns.flow_over();
+        assert!(!turns.reads() && turns.flow_is_free());
+    }
+    // Nobody else's flow is cancelled for it, and one that has not begun needs no word.
+    let session = Flow::Waiting(Owner::Session(session(1)));
+    for (flow, then) in [(session, session), (Flow::Wanted(Owner::Reader), Flow::None)] {
+        let mut turns = Turns { flow, ..Turns::default() };
+        turns.cancel_reader();
+        assert_eq!((turns.flow, turns.cancel), (then, false));
+    }
 }
