@@ -30,6 +30,30 @@ fn in_extended_block() {
     rig.finish();
 }
 
+/// The opposite of what PSP 18 assumes, as far as a program can do its work all the same. On a P6X, another preamble and magic, too.
+#[test]
+fn on_terminals_that_differ() {
+    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    for terminal in rig.names() {
+        let device = rig.terminal(&terminal);
+        device.set_quirks(|quirks| {
+            quirks.reuse_ids = true;
+            quirks.setup_rearms = true;
+            quirks.status_as_result = true;
+            quirks.running_in_wait_auth = true;
+            quirks.tells_dropped_flow = true;
+            quirks.takes_duplicates = true;
+            quirks.disable_ends_flow = true;
+            if device.family() == Family::P6x {
+                (quirks.preamble, quirks.magic) = (0x17, 0x42);
+            }
+        });
+        device.cut();
+        main_scenarios(&rig, &terminal);
+    }
+    rig.finish();
+}
+
 /// What is asked for and not accepted is said; the terminal is used all the same.
 #[test]
 fn options_that_are_refused_are_told() {
