@@ -9,6 +9,8 @@ use std::str::FromStr;
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
@@ -109,6 +111,36 @@ impl<L: Least> FromRequest for By<L> {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         ready(name_of(request, L::ROLE).map(|name| Self { name, least: PhantomData }))
+    }
+}
+
+/// Proof that whoever asks may read the page at `/`. A browser cannot be told to send a Bearer token, so there the token is the
+/// password of any user name, too. For this page only: nothing can be changed on it, so no other site can misuse that the
+/// browser remembers it.
+pub(super) struct Guest;
+
+impl FromRequest for Guest {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(guest(request).map_err(Problem::asking_for_password))
+    }
+}
+
+fn guest(request: &HttpRequest) -> Result<Guest, Problem> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let password = header.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let (Some((_, encoded)), Some(api)) = (password, request.app_data::<web::Data<Api>>()) else {
+        return name_of(request, Role::Viewer).map(|_| Guest);
+    };
+    let decoded = BASE64.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let password = decoded.as_deref().and_then(|text| text.split_once(':')).map(|(_, password)| password);
+    // Every role may read.
+    match password.and_then(|password| api.tokens.find(password)) {
+        Some(_) => Ok(Guest),
+        None if api.tokens.0.is_empty() => Ok(Guest),
+        None => Err(Problem::unauthorised("nobody has this token")),
     }
 }
 

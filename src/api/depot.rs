@@ -49,6 +49,8 @@ pub trait Depot: Send + Sync + 'static {
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Answer<'_, Vec<Record>>;
     /// [`Fleet::unready`].
     fn unready(&self) -> Vec<String>;
+    /// [`Fleet::now`].
+    fn now(&self) -> Timestamp;
     /// [`Fleet::deadline`].
     fn deadline(&self, session: &Session) -> Option<Timestamp>;
 }
@@ -108,6 +110,10 @@ impl Depot for Fleet {
 
     fn unready(&self) -> Vec<String> {
         Fleet::unready(self)
+    }
+
+    fn now(&self) -> Timestamp {
+        Fleet::now(self)
     }
 
     fn deadline(&self, session: &Session) -> Option<Timestamp> {

@@ -65,6 +65,15 @@ impl Problem {
         Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"quittance\""))), ..problem }
     }
 
+    /// The same refusal, but a browser that gets it asks its user for a password.
+    pub(super) fn asking_for_password(self) -> Self {
+        let basic = HeaderValue::from_static("Basic realm=\"Quittance: a token as password\", charset=\"UTF-8\"");
+        match self.status {
+            StatusCode::UNAUTHORIZED => Self { header: Some((WWW_AUTHENTICATE, basic)), ..self },
+            _ => self,
+        }
+    }
+
     /// Whoever asks may not do that.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)

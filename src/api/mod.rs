@@ -4,6 +4,7 @@
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
 //! Whatever is said here about money is durable already: the fleet answers only after the journal has it.
@@ -13,6 +14,7 @@ mod body;
 pub mod depot;
 mod error;
 mod health;
+mod page;
 mod query;
 mod reconciliations;
 mod requests;
@@ -67,15 +69,16 @@ const CONNECTIONS_PER_WORKER: usize = 1024;
 /// Contract: a commit or void answers within 20 s. One second is left for the way.
 const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 
-/// Listens at once and serves for as long as the server is awaited. It does not look at signals: it goes on while the fleet
+/// Listens at once and serves the depot called `site` for as long as the server is awaited. It does not look at signals: it goes on while the fleet
 /// drains, and ends by [`Server::handle`] and `stop(true)`.
 pub fn serve(
+    site: String,
     settings: Settings,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(depot, settings.tokens, metrics));
+    let api = web::Data::new(Api::new(site, depot, settings.tokens, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -92,14 +95,15 @@ pub fn serve(
 
 /// What every handler has at hand.
 struct Api {
+    site: String,
     depot: Arc<dyn Depot>,
     tokens: Tokens,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { site, depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
     }
 }
 
@@ -110,6 +114,7 @@ fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
         .configure(requests::routes)
         .configure(reconciliations::routes)
         .configure(health::routes)
+        .configure(page::routes)
         .default_service(web::to(unknown_path));
 }
 

@@ -38,15 +38,15 @@ pub(crate) const SESSION: &str = "01936b1e-7c00-7000-8000-000000000001";
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Mutex<Script>>);
 
-struct Script {
-    session: Session,
+pub(super) struct Script {
+    pub(super) session: Session,
     refusal: Option<Refusal>,
     replayed: bool,
     silent: bool,
     takes: Duration,
-    unready: Vec<String>,
+    pub(super) unready: Vec<String>,
     response: Response,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     asked: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ impl Scripted {
         Self(Arc::new(Mutex::new(script)))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Script)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.lock().unwrap());
     }
 
@@ -195,12 +195,16 @@ impl Depot for Scripted {
         self.0.lock().unwrap().unready.clone()
     }
 
+    fn now(&self) -> Timestamp {
+        at("2026-03-01T12:00:00Z")
+    }
+
     fn deadline(&self, session: &Session) -> Option<Timestamp> {
         session.hold.as_ref().map(|hold| hold.end_by)
     }
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -253,7 +257,7 @@ pub(crate) fn held() -> Session {
 }
 
 /// A session whose commit of 31.40 is decided.
-fn disposing() -> Session {
+pub(super) fn disposing() -> Session {
     let disposal = Disposal {
         decision: Decision::Commit(Amount::from_minor(3140)),
         by: DecidedBy::Api,
@@ -269,7 +273,7 @@ fn disposing() -> Session {
     Session { version: 7, state: State::Disposing, disposal: Some(disposal), changed_at: at("2026-03-01T11:00:01Z"), ..held() }
 }
 
-fn view() -> View {
+pub(super) fn view() -> View {
     View {
         id: "bay-01".parse().unwrap(),
         family: Family::Apollo,
@@ -299,10 +303,10 @@ pub(crate) fn tokens() -> Vec<Token> {
 }
 
 /// What came back.
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Reply {
@@ -310,7 +314,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
@@ -328,7 +332,7 @@ impl Reply {
 }
 
 /// One request; `headers` are `("Name", "value")`, a body is sent as JSON unless they say otherwise.
-async fn ask(
+pub(super) async fn ask(
     depot: &Scripted,
     tokens: Vec<Token>,
     method: &str,
@@ -336,7 +340,7 @@ async fn ask(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Reply {
-    let api = web::Data::new(Api::new(depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
+    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {
@@ -354,7 +358,7 @@ async fn ask(
     Reply { status, headers, text }
 }
 
-async fn get(depot: &Scripted, path: &str) -> Reply {
+pub(super) async fn get(depot: &Scripted, path: &str) -> Reply {
     ask(depot, Vec::new(), "GET", path, &[], None).await
 }
 

@@ -282,7 +282,7 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
     }
 }
 
-const fn decided_by(by: DecidedBy) -> &'static str {
+pub(super) const fn decided_by(by: DecidedBy) -> &'static str {
     match by {
         DecidedBy::Api => "api",
         DecidedBy::PlugInTimeout => "plug_in_timeout",
@@ -303,7 +303,7 @@ const fn confirmed_by(by: ConfirmedBy) -> &'static str {
     }
 }
 
-fn last_error(failure: Failure) -> String {
+pub(super) fn last_error(failure: Failure) -> String {
     match failure {
         Failure::Unsent => "not sent: the link was down".to_owned(),
         Failure::Unanswered(Cause::Timeout) => "no answer: timeout".to_owned(),
@@ -313,4 +313,14 @@ fn last_error(failure: Failure) -> String {
         Failure::Refused(None) => "refused: no reason given".to_owned(),
         Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", explain_reason(Reason(code))),
     }
+}
+
+/// What a reconciliation has found and done, for people.
+pub(super) fn discrepancies_in_words(report: &Report) -> String {
+    let found = report.discrepancies.iter().map(|found| {
+        let number = found.terminal_session_id.map(|number| format!(" {}", number.0)).unwrap_or_default();
+        format!("{}{number}: {} ({})", found.kind.as_str().replace('_', " "), found.action, found.why)
+    });
+    let sentences: Vec<String> = found.chain(report.error.clone()).collect();
+    if sentences.is_empty() { "nothing".to_owned() } else { sentences.join("; ") }
 }

@@ -1,9 +1,12 @@
-//! `quittance check`: says whether a configuration is good, and everything that is not.
+//! `quittance check`: says whether a configuration is good, everything that is not, and what it believes of its terminals.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::config::{self, Environment};
+use crate::protocol::quirks::{POINTS, Point, SETTLED};
+use crate::protocol::{Family, Quirks};
+use crate::terminal::settings::TerminalSettings;
 
 /// Validates the file, writes what it finds, and gives the exit code: 0 when all is well, 1 otherwise.
 pub fn run(path: &Path, environment: &Environment, out: &mut dyn Write) -> io::Result<u8> {
@@ -19,6 +22,7 @@ pub fn run(path: &Path, environment: &Environment, out: &mut dyn Write) -> io::R
                 config.site.id,
                 config.api.listen
             )?;
+            explain_quirks(&config.terminals, out)?;
             Ok(0)
         }
         Err(mistakes) => {
@@ -30,6 +34,37 @@ pub fn run(path: &Path, environment: &Environment, out: &mut dyn Write) -> io::R
             Ok(1)
         }
     }
+}
+
+/// Every point on which Payter's pages leave a choice, the value that is taken, and which terminals have another one.
+fn explain_quirks(terminals: &[TerminalSettings], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nPayter's pages contradict each other or are silent on these points; `quirks` of a terminal settles them for it:"
+    )?;
+    for point in &POINTS {
+        writeln!(out, "\n  {} = {}", point.key, documented(point))?;
+        writeln!(out, "    the pages: {}", point.pages)?;
+        writeln!(out, "    it sets:   {}", point.changes)?;
+        for terminal in terminals {
+            let (value, usual) = (point.value(&terminal.link.quirks), point.value(&Quirks::of(terminal.family)));
+            if value != usual {
+                writeln!(out, "    {}: {value}", terminal.id)?;
+            }
+        }
+    }
+    writeln!(out, "\nSettled otherwise:\n")?;
+    for (what, how) in SETTLED {
+        writeln!(out, "  {what}: {how}")?;
+    }
+    Ok(())
+}
+
+/// The value that holds unless a terminal has another one.
+fn documented(point: &Point) -> String {
+    let of = |family| point.value(&Quirks::of(family));
+    let (apollo, p6x) = (of(Family::Apollo), of(Family::P6x));
+    if apollo == p6x { apollo } else { format!("{apollo} on an Apollo, {p6x} on a P6X") }
 }
 
 fn plural(noun: &str, count: usize) -> String {

@@ -6,6 +6,7 @@ pub mod client;
 pub mod decode;
 pub mod journal;
 pub mod run;
+mod service;
 pub mod sessions;
 pub mod terminals;
 

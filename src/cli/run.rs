@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
 
-use super::LogFormat;
+use super::{LogFormat, service};
 
 /// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
 /// most terminals answer a Commit.
@@ -91,7 +91,7 @@ fn start_logs(config: &Config, environment: &Environment, format: LogFormat) {
 async fn orchestrate(config: Config) -> Result<(), String> {
     let clock = Clock::start();
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
-    let revision = option_env!("QUITTANCE_REVISION").unwrap_or("unknown");
+    let revision = env!("QUITTANCE_REVISION");
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
     let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
 
@@ -116,7 +116,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(config.api, fleet.clone(), move || rendered.render()) {
+    let (server, address) = match api::serve(config.site.id.clone(), config.api, fleet.clone(), move || rendered.render()) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -127,9 +127,12 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let serving = actix::spawn(server);
     actix::spawn(watch_clock(clock));
     actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
+    let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");
+    service::ready(&address.to_string());
 
     let signal = signals.end().await;
+    service::stopping();
     info!(signal, within_s = DRAIN_LIMIT.as_secs(), "draining: no new card flows; decided disposals are still delivered");
     tokio::select! {
         () = fleet.go_down(DRAIN_LIMIT) => {}
@@ -140,6 +143,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         warn!(%error, "the API did not end in order");
     }
     append(journal.as_ref(), clock, Fact::Stopped).await;
+    watchdog.abort();
     for arbiter in arbiters {
         arbiter.stop();
     }

@@ -4,6 +4,7 @@
 //! Relative paths are relative to the working directory of the process, as with any daemon.
 
 mod link;
+mod quirks;
 mod raw;
 mod settings;
 mod terminals;

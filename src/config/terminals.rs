@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::raw::{self, Section};
-use super::{Mistake, link};
+use super::{Mistake, link, quirks};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Settings, Timeouts};
 use crate::money::Amount;
+use crate::protocol::Family;
 use crate::protocol::request::Options;
-use crate::protocol::{Family, Quirks};
 use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
 use crate::terminal::settings::TerminalSettings;
 
@@ -162,7 +162,7 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     let connectors = section.number("connectors", (1, 63), m).unwrap_or(1);
     let serial_number = section.text("serial_number", m);
     let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
-    let quirks = quirks(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
+    let quirks = quirks::read(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
     let options = options(section.section("options", m), family.unwrap_or(Family::Apollo), m);
     let policy = if section.has("policy") {
         let own = rules.overlaid(section.section("policy", m), m);
@@ -246,19 +246,4 @@ fn options(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Option
     }
     section.finish(m);
     options
-}
-
-fn quirks(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Quirks {
-    let mut code = |key, default| section.number(key, (0, 255), m).and_then(|code| u8::try_from(code).ok()).unwrap_or(default);
-    let documented = Quirks::of(family);
-    let quirks = Quirks {
-        read_card: code("read_card", documented.read_card),
-        select_language: code("select_language", documented.select_language),
-        ..documented
-    };
-    if quirks.read_card == quirks.select_language {
-        section.mistake("read_card", "must differ from select_language", m);
-    }
-    section.finish(m);
-    quirks
 }

@@ -397,6 +397,11 @@ impl Fleet {
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
     }
 
+    /// What time it is for the fleet.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
     /// By when a session should be disposed of, or settled by the terminal's own timer.
     pub fn deadline(&self, session: &Session) -> Option<Timestamp> {
         disposal::deadline(session)

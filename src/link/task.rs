@@ -204,8 +204,8 @@ impl Task {
 
     async fn take_order(&mut self, order: Order) -> Stop {
         // A request that cannot be put into bytes never leaves.
-        if let Err(error) = self.codec.encode(&order.request, &mut BytesMut::new()) {
-            tracing::error!(request = order.request.name(), %error, "request cannot be encoded");
+        if let Err(error) = self.codec.check(&order.request) {
+            tracing::error!(request = order.request.name(), %error, "the request cannot be sent");
             return self.tell(Event::Ended { ticket: order.ticket, outcome: Outcome::Unsent, took: Duration::ZERO }).await;
         }
         let actions = self.exchanges.ask(order, self.clock.now());

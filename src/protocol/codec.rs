@@ -86,6 +86,17 @@ impl HostCodec {
         &mut self.decoder
     }
 
+    /// Whether this request can be sent at all. Changes nothing.
+    pub fn check(&self, request: &Request) -> Result<(), SendError> {
+        self.write(request, &mut BytesMut::new())
+    }
+
+    fn write(&self, request: &Request, out: &mut BytesMut) -> Result<(), SendError> {
+        let Settings { family, quirks, .. } = self.decoder.settings();
+        request.supported_by(*family)?;
+        Ok(write_frame(out, self.envelope, request.code(quirks), |out| request.encode(out, quirks))?)
+    }
+
     fn follow(&mut self, response: &Response) {
         match response {
             Response::Protocol(accepted) => self.set_format(BlockFormat::agreed(*accepted)),
@@ -125,10 +136,13 @@ impl<M: Borrow<Request>> Encode<M> for HostCodec {
 
     fn encode(&mut self, request: M, out: &mut BytesMut) -> Result<(), SendError> {
         let request = request.borrow();
-        let Settings { family, quirks, .. } = *self.decoder.settings();
-        request.supported_by(family)?;
-        write_frame(out, self.envelope, request.code(&quirks), |out| request.encode(out, &quirks))?;
-        self.reset_outstanding = matches!(request, Request::Reset);
+        self.write(request, out)?;
+        match request {
+            Request::Reset => self.reset_outstanding = true,
+            // These may be sent while another request waits for its Result, and Result OK answers none of them.
+            Request::StartSession(_) | Request::ReadCard(_) | Request::AuthSession | Request::GetStatus => {}
+            _ => self.reset_outstanding = false,
+        }
         Ok(())
     }
 }

@@ -173,7 +173,7 @@ impl RequestKind {
 
     /// The request with this code.
     pub const fn of_code(code: u8, quirks: &Quirks) -> Option<Self> {
-        let fixed = REQUEST_OF[code as usize];
+        let fixed = Self::with_fixed_code(code);
         if fixed.is_some() {
             fixed
         } else if code == quirks.read_card {
@@ -187,9 +187,9 @@ impl RequestKind {
         }
     }
 
-    /// Whether a code that is a setting can have this value: no other request has it.
-    pub const fn is_free(code: u8) -> bool {
-        REQUEST_OF[code as usize].is_none()
+    /// The request with this code, if its code is no setting.
+    pub const fn with_fixed_code(code: u8) -> Option<Self> {
+        REQUEST_OF[code as usize]
     }
 }
 

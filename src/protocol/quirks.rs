@@ -1,6 +1,10 @@
 //! Where Payter's pages contradict each other or are silent, a terminal is believed to do this unless its settings say
 //! otherwise. Nothing is guessed in passing: every such point of the codec is a field here.
 
+mod explained;
+
+pub use explained::{POINTS, Point, SETTLED};
+
 use super::Family;
 use super::frame::{MAGIC, TERMINAL_PREAMBLE};
 

@@ -12,15 +12,20 @@
 mod tests;
 
 use crate::id::TerminalSessionId;
+use crate::protocol::quirks::OffsetUnit;
 use crate::protocol::response::SessionList;
 
 /// How often a list is started again. A terminal's sessions change every few minutes and a list takes less than a second, so
 /// a list that changes four times in a row is a terminal that counts wrongly.
 pub const RESTARTS_MAX: u8 = 3;
 
+/// How many bytes a session has in the list (PSP, List Sessions).
+const SESSION_BYTES: usize = 4;
+
 /// The pages of one list so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {
+    unit: OffsetUnit,
     total: Option<u8>,
     sessions: Vec<TerminalSessionId>,
     restarts: u8,
@@ -40,15 +45,20 @@ pub enum Progress {
 }
 
 impl Pages {
-    /// Before the first page.
-    pub fn new() -> Self {
-        Self::default()
+    /// Before the first page, for a terminal whose offsets count this.
+    pub const fn new(unit: OffsetUnit) -> Self {
+        Self { unit, total: None, sessions: Vec::new(), restarts: 0 }
     }
 
-    /// From where to ask on; counts sessions, not bytes.
+    /// From where to ask on.
     pub fn next_offset(&self) -> u8 {
-        // A list in progress is shorter than its total, which is a u8.
-        u8::try_from(self.sessions.len()).unwrap_or(u8::MAX)
+        let offset = match self.unit {
+            OffsetUnit::Sessions => self.sessions.len(),
+            OffsetUnit::Bytes => self.sessions.len() * SESSION_BYTES,
+        };
+        // A list in progress is shorter than its total, which is a u8. Should its bytes be too many for an offset, the answer does
+        // not fit, and the list fails.
+        u8::try_from(offset).unwrap_or(u8::MAX)
     }
 
     /// Takes the page that starts at [`Self::next_offset`].

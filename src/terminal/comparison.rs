@@ -60,11 +60,12 @@ impl TerminalActor {
     /// Begins a reconciliation, or joins the one that is under way.
     pub(super) fn compare(&mut self, trigger: Trigger, waiting: Option<Waiting>) {
         let now = self.now();
+        let unit = self.settings.link.quirks.list_offset;
         let comparison = self.comparison.get_or_insert_with(|| Comparison {
             trigger,
             began_at: now,
             waiting: Vec::new(),
-            pages: Pages::new(),
+            pages: Pages::new(unit),
             lists: Vec::new(),
         });
         comparison.waiting.extend(waiting);
@@ -92,7 +93,7 @@ impl TerminalActor {
     pub(super) fn begin_lists(&mut self) -> bool {
         match &mut self.comparison {
             Some(comparison) => {
-                comparison.pages = Pages::new();
+                comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 comparison.lists.clear();
                 self.ask_page(0)
             }
@@ -125,7 +126,7 @@ impl TerminalActor {
             }
             Progress::Done(list) => {
                 comparison.lists.push(list);
-                comparison.pages = Pages::new();
+                comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 let enough = comparison.lists.len() >= 2 || !self.plan().needs_second_list;
                 if enough { self.compared(ctx) } else { self.page_or_reopen(0) }
             }

@@ -42,6 +42,7 @@ pub(crate) struct Builder {
     token: Option<&'static str>,
     log: &'static str,
     journal: Option<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 /// A depot that runs.
@@ -127,6 +128,12 @@ impl Builder {
         self
     }
 
+    /// A variable of the program's environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        set(&mut self.environment, name, value);
+        self
+    }
+
     /// Opens the simulated terminals, starts the program and waits until it is ready.
     pub(crate) fn start(self) -> Rig {
         let folder = tempfile::tempdir().unwrap();
@@ -134,7 +141,7 @@ impl Builder {
         let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
         let config = folder.path().join("quittance.toml");
         std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
-        let child = Child::start(&config);
+        let child = Child::start(&config, self.environment);
         let api = Api::new(&child.address(), self.token);
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
         rig.wait_ready();
@@ -164,6 +171,7 @@ impl Rig {
             token: None,
             log: "info",
             journal: None,
+            environment: Vec::new(),
         };
         for (key, value) in [
             ("terminal_timeout", "\"24h\""),

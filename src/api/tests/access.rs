@@ -4,10 +4,12 @@ use super::*;
 use crate::journal::record::CancelledBy;
 
 /// A body that each path accepts, and the least role; none where no token is needed.
-const PATHS: [(&str, &str, &str, Option<Role>); 22] = [
+const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
+    ("GET", "/status.css", "", None),
+    ("GET", "/status.js", "", None),
     ("GET", "/v1/sessions", "", Some(Role::Viewer)),
     ("POST", "/v1/sessions", r#"{"terminal":"bay-01","amount":5000}"#, Some(Role::Operator)),
     ("GET", "/v1/sessions/ID", "", Some(Role::Viewer)),
@@ -38,7 +40,7 @@ async fn every_path_with_every_role() {
         (Some("operator-token"), Some(Role::Operator)),
         (Some("admin-token"), Some(Role::Admin)),
     ];
-    for (method, path, body, least) in PATHS {
+    for (method, path, body, least) in PATHS.iter().copied() {
         for (token, role) in callers {
             let depot = Scripted::new(Session { state: State::Cancelled(CancelledBy::Api), ..opened() });
             let header = token.map(|token| format!("Bearer {token}"));

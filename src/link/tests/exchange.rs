@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::id::{SessionReference, TerminalSessionId};
 use crate::journal::record::Cause;
 use crate::link::exchange::{Action, Exchanges, Lane};
 use crate::link::{Loss, Order, Outcome, Ticket, Timeouts};
 use crate::money::Amount;
-use crate::protocol::Dol;
-use crate::protocol::request::{Request, StartSession};
-use crate::protocol::response::{Reason, Response, Status, TerminalState, TransactionEvent, Verdict};
+use crate::protocol::request::{Control, ReadCard, Request, StartSession, Ui};
+use crate::protocol::response::{
+    Reason, Response, Status, TerminalState, TransactionEvent, UpdateOutcome, UpdateResult, Verdict,
+};
+use crate::protocol::{Dol, RawPayload};
 use crate::time::Timestamp;
 
 pub(super) const OK: Response = Response::Result(Verdict::Ok);
@@ -20,6 +24,17 @@ pub(super) const VOID: Request = Request::VoidSession { session: TerminalSession
 pub(super) fn start() -> Request {
     let (amount, reference) = (Amount::from_minor(2500), SessionReference(7));
     Request::StartSession(StartSession::new(amount, reference))
+}
+
+const UPDATE: Request = Request::UpdateSession { session: TerminalSessionId(10), amount: Amount::from_minor(100) };
+
+fn update_of(session: u32) -> Response {
+    let (session, amount) = (TerminalSessionId(session), Amount::from_minor(100));
+    Response::UpdateResult(UpdateResult { outcome: UpdateOutcome::Approved, session, amount, change: 0, reason: 0 })
+}
+
+fn raw() -> RawPayload {
+    RawPayload::from(vec![0x01, 0x02])
 }
 
 pub(super) fn approved() -> Response {
@@ -146,8 +161,21 @@ fn each_command_is_ended_by_its_answer() {
         (Request::GetStatus, status(TerminalState::Enabled)),
         (Request::RequestIds, Response::Ids(ids)),
         (Request::ListSessions { offset: 0 }, Response::SessionList(list)),
+        (UPDATE, update_of(10)),
+        (UPDATE, NOT_OK),
+        (Request::UiRequest(Ui::spinner("Wait")), OK),
+        (Request::SelectLanguage(raw()), OK),
+        (Request::Control(Control::Reboot), OK),
+        (Request::ProprietaryExchange(raw()), Response::ProprietaryResponse(raw())),
+        (Request::MiFare(raw()), Response::ProprietaryResponse(raw())),
+        (Request::ReadFile(raw()), Response::File(raw())),
+        (Request::GetConnectionInfo(raw()), Response::ConnectionInfo(raw())),
+        (Request::GetReceipt(raw()), Response::Receipt(raw())),
+        (Request::GetTransactionRecord(raw()), Response::TransactionRecord(raw())),
         (Request::CancelSession, Response::Cancelled),
         (Request::CancelSession, NOT_OK),
+        (Request::ReadCard(ReadCard::new(SessionReference(7))), Response::CardRead(Dol::default())),
+        (start(), Response::ProprietaryCardRead(Dol::default())),
         (start(), Response::CardRead(Dol::default())),
         (start(), NOT_OK),
         (start(), Response::Cancelled),
@@ -165,7 +193,7 @@ fn each_command_is_ended_by_its_answer() {
 
 #[test]
 fn frames_that_answer_nothing_lose_the_link() {
-    let table: [(&[Request], Response); 10] = [
+    let table: [(&[Request], Response); 14] = [
         (&[], OK),
         (&[], NOT_OK),
         (&[], Response::Synchronize),
@@ -173,6 +201,11 @@ fn frames_that_answer_nothing_lose_the_link() {
         (&[], Response::Cancelled),
         (&[], Response::CardRead(Dol::default())),
         (&[], Response::declined(None)),
+        (&[], update_of(10)),
+        // Another session's: this one may be changed or not.
+        (&[UPDATE], update_of(11)),
+        (&[UPDATE], OK),
+        (&[Request::GetReceipt(RawPayload::new(Bytes::new()))], Response::File(raw())),
         (&[Request::GetStatus], OK),
         (&[Request::CancelSession], OK),
         (&[Request::AuthSession], OK),
@@ -187,7 +220,9 @@ fn frames_that_answer_nothing_lose_the_link() {
 }
 
 #[test]
-fn transaction_events_are_passed_on_at_any_time() {
+fn events_are_passed_on_at_any_time() {
+    let button = Response::UiEvent { button: "yes".into() };
+    assert_eq!(Bench::with([start()]).frame(button.clone()), [Action::Unasked(button)]);
     let event = Response::TransactionEvent(TransactionEvent::ReadingCard);
     for mut bench in [Bench::opening(), Bench::in_step(), Bench::with([start(), COMMIT])] {
         assert_eq!(bench.frame(event.clone()), [Action::Unasked(event.clone())]);

@@ -255,6 +255,18 @@ fn garbage_loses_a_stream() {
     });
 }
 
+/// Asking an Apollo for what only a P6X has leaves nothing on the wire, and the next request goes its way.
+#[test]
+fn what_the_family_does_not_know_never_leaves() {
+    paused(async {
+        let (mut line, mut theirs) = in_step(tcp()).await;
+        line.ask(Request::ListSessions { offset: 0 });
+        assert_eq!(line.end_of(2).await, Outcome::Unsent);
+        line.ask(Request::GetStatus);
+        assert_eq!(received(&mut theirs).await, [0xCC, 0x02, 0x3C, 0x26, 0x30]);
+    });
+}
+
 #[test]
 fn a_sound_frame_that_we_do_not_know_is_counted_and_no_more() {
     paused(async {

@@ -41,7 +41,7 @@ fn pages_make_a_list() {
         ),
     ];
     for (name, steps) in table {
-        let mut pages = Pages::new();
+        let mut pages = Pages::new(OffsetUnit::Sessions);
         for (offset, page, expected) in steps {
             assert_eq!(pages.next_offset(), offset, "{name}");
             assert_eq!(pages.add(page), expected, "{name}");
@@ -52,10 +52,28 @@ fn pages_make_a_list() {
 #[test]
 fn the_longest_list_has_255_sessions() {
     let ids: Vec<u32> = (1..=255).collect();
-    let mut pages = Pages::new();
+    let mut pages = Pages::new(OffsetUnit::Sessions);
     for (round, chunk) in ids.chunks(63).enumerate() {
         assert_eq!(usize::from(pages.next_offset()), round * 63);
         let expected = if round == 4 { done(&ids) } else { Progress::More };
         assert_eq!(pages.add(page(255, chunk)), expected);
+    }
+}
+
+/// PSP, List Sessions: should the offset count bytes, each session has four. The 64th cannot be asked for then, so a longer
+/// list fails instead of looking complete.
+#[test]
+fn an_offset_may_count_bytes() {
+    let ids: Vec<u32> = (1..=70).collect();
+    let mut pages = Pages::new(OffsetUnit::Bytes);
+    assert_eq!(pages.add(page(63, &ids[..40])), Progress::More);
+    assert_eq!(pages.next_offset(), 160);
+    assert_eq!(pages.add(page(63, &ids[40..63])), done(&ids[..63]));
+
+    let mut pages = Pages::new(OffsetUnit::Bytes);
+    for _ in 0..RESTARTS_MAX {
+        assert_eq!(pages.add(page(70, &ids[..64])), Progress::More);
+        assert_eq!(pages.next_offset(), 255);
+        assert_eq!(pages.add(page(70, &ids[63..69])), Progress::Changed);
     }
 }

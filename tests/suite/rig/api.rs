@@ -27,7 +27,8 @@ impl Api {
         address.clone_into(&mut self.address.write().unwrap());
     }
 
-    fn url(&self, path: &str) -> String {
+    /// The path, with the server before it.
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address.read().unwrap())
     }
 

@@ -35,15 +35,16 @@ struct Lines {
 /// The program.
 pub(super) struct Child {
     config: PathBuf,
+    environment: Vec<(String, String)>,
     process: Mutex<process::Child>,
     log: Arc<Log>,
 }
 
 impl Child {
-    pub(super) fn start(config: &Path) -> Self {
+    pub(super) fn start(config: &Path, environment: Vec<(String, String)>) -> Self {
         let log = Arc::new(Log::default());
-        let process = Mutex::new(spawn(config, &log));
-        Self { config: config.to_owned(), process, log }
+        let process = Mutex::new(spawn(config, &environment, &log));
+        Self { config: config.to_owned(), environment, process, log }
     }
 
     pub(super) fn start_again(&self) {
@@ -52,7 +53,7 @@ impl Child {
         lines.begin = lines.lines.len();
         lines.ended = false;
         drop(lines);
-        *process = spawn(&self.config, &self.log);
+        *process = spawn(&self.config, &self.environment, &self.log);
     }
 
     /// Where the API of the present life listens.
@@ -141,9 +142,10 @@ impl Drop for Child {
     }
 }
 
-fn spawn(config: &Path, log: &Arc<Log>) -> process::Child {
+fn spawn(config: &Path, environment: &[(String, String)], log: &Arc<Log>) -> process::Child {
     let mut command = Command::new(BINARY);
     command.args(["run", "--config"]).arg(config).env_remove("RUST_LOG");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = BufReader::new(process.stderr.take().unwrap());
     let log = Arc::clone(log);
