@@ -2,6 +2,7 @@
 
 mod access;
 mod asking;
+mod bodies;
 pub(crate) mod outside;
 mod requests;
 mod views;
@@ -28,7 +29,7 @@ use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
 use crate::session::{Command, Refusal, Session, State};
-use crate::terminal::{Identity, LinkState, View};
+use crate::terminal::{Accepted, Identity, LinkState, View};
 use crate::time::Timestamp;
 
 /// The session that every fleet here has.
@@ -283,6 +284,7 @@ pub(super) fn view() -> View {
         connectors: 2,
         undisposed: 1,
         identity: Some(Identity { serial_number: "A0042".to_owned(), model: None, software: vec!["psp 3.1".to_owned()] }),
+        protocol: Some(Accepted { version: 3, options: vec!["events"], missing: vec!["extended_block"] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
         reconciled: true,

@@ -136,6 +136,7 @@ pub(super) struct TerminalView<'a> {
     connectors: u8,
     undisposed: usize,
     identity: Option<IdentityView<'a>>,
+    protocol: Option<ProtocolView<'a>>,
     last_reconciliation: Option<LastReconciliation<'a>>,
     last_error: Option<&'a str>,
 }
@@ -145,6 +146,13 @@ struct IdentityView<'a> {
     serial_number: &'a str,
     model: Option<&'a str>,
     software: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ProtocolView<'a> {
+    version: u8,
+    options: &'a [&'static str],
+    missing: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -171,6 +179,11 @@ impl<'a> TerminalView<'a> {
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),
+            protocol: view.protocol.as_ref().map(|accepted| ProtocolView {
+                version: accepted.version,
+                options: &accepted.options,
+                missing: &accepted.missing,
+            }),
             last_reconciliation: view
                 .last_reconciliation
                 .as_ref()

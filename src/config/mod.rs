@@ -10,6 +10,7 @@ mod settings;
 mod terminals;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::collections::BTreeMap;
 use std::fmt;

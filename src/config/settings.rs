@@ -9,11 +9,13 @@ use config::Value;
 
 use super::raw::{self, Section};
 use super::terminals::{self, Rules};
+use super::ui;
 use super::{Mistake, default_journal};
 use crate::api::{self, Role, Token};
 use crate::fleet::supervision::Supervision;
 use crate::money::Currency;
-use crate::terminal::settings::TerminalSettings;
+use crate::terminal::screen::Templates;
+use crate::terminal::settings::{Screens, TerminalSettings};
 
 /// Everything that was configured, valid as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +52,9 @@ pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Confi
     let journal_path = journal(root.section("journal", mistakes), mistakes);
     let (rules, base) = Rules::base(root.section("policy", mistakes), mistakes);
     let supervision = supervision(root.section("supervision", mistakes), mistakes);
-    let terminals = terminals::read(&mut root, &rules, base.as_ref(), mistakes);
+    let templates = ui::read(root.section("ui", mistakes), &Templates::new(), mistakes);
+    let screens = Screens { site: site.as_ref().map(|site| site.id.clone()).unwrap_or_default(), templates };
+    let terminals = terminals::read(&mut root, &rules, base.as_ref(), &screens, mistakes);
     root.finish(mistakes);
     Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
 }

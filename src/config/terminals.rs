@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::raw::{self, Section};
-use super::{Mistake, link, quirks};
+use super::{Mistake, link, quirks, ui};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
 use crate::journal::record::DeadManAction;
@@ -13,7 +13,7 @@ use crate::money::Amount;
 use crate::protocol::Family;
 use crate::protocol::request::Options;
 use crate::session::policy::{AUTHORISE_WITHIN, Authorise, DuplicateTap, OrphanPolicy, Policy};
-use crate::terminal::settings::TerminalSettings;
+use crate::terminal::settings::{OPTIONS, Screens, TerminalSettings};
 
 /// The disposal ladder may take this long before it is down to its last step; the dead-man timer must leave room for it.
 const LADDER_ROOM: Duration = Duration::from_secs(3600);
@@ -123,6 +123,7 @@ pub(super) fn read(
     root: &mut Section,
     rules: &Rules,
     base: Option<&Policy>,
+    screens: &Screens,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<TerminalSettings> {
     let given = root.has("terminals");
@@ -136,7 +137,7 @@ pub(super) fn read(
     let mut terminals = Vec::new();
     for section in sections {
         let (id_path, link_path) = (section.path("id"), section.path("link"));
-        let (id, address, settings) = terminal(section, rules, base, mistakes);
+        let (id, address, settings) = terminal(section, rules, base, screens, mistakes);
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
@@ -150,7 +151,7 @@ pub(super) fn read(
 
 type Read = (Option<TerminalId>, Option<Address>, Option<TerminalSettings>);
 
-fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut Vec<Mistake>) -> Read {
+fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, screens: &Screens, m: &mut Vec<Mistake>) -> Read {
     let id = section.required("id", m, |section, m| {
         section.take("id", m, |value| raw::text(value)?.parse::<TerminalId>().map_err(|error| error.to_string()))
     });
@@ -163,7 +164,6 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     let serial_number = section.text("serial_number", m);
     let timeouts = timeouts(section.section("timeouts", m), family.unwrap_or(Family::Apollo), m);
     let quirks = quirks::read(section.section("quirks", m), family.unwrap_or(Family::Apollo), m);
-    let options = options(section.section("options", m), family.unwrap_or(Family::Apollo), m);
     let policy = if section.has("policy") {
         let own = rules.overlaid(section.section("policy", m), m);
         let finished = own.finished();
@@ -173,12 +173,14 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, m: &mut 
     };
     let (max_hold, policy) = policy;
     let preauth = preauth(&mut section, max_hold, m);
+    let options = options(section.section("protocol", m), family, m);
+    let screens = self::screens(&mut section, family, screens, m);
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
         let link = Settings { address, family, quirks, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, options, serial_number, preauth, policy })
+        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, options, screens, policy })
     };
     let settings = settings();
     (id, address, settings)
@@ -196,6 +198,37 @@ fn preauth(section: &mut Section, max_hold: Amount, m: &mut Vec<Mistake>) -> Opt
         section.mistake("preauth", "is missing: with scan = \"always\" nobody else says how much to hold", m);
     }
     preauth.filter(|_| always)
+}
+
+/// The Protocol options to ask for (PSP, Protocol); asking for what the family has not is a mistake.
+fn options(mut section: Section, family: Option<Family>, m: &mut Vec<Mistake>) -> Options {
+    let known = family.map_or(Options(u32::MAX), Family::options);
+    let mut options = Options::default();
+    for (option, key, default) in OPTIONS {
+        let has = known.contains(option);
+        let wanted = section.take(key, m, raw::truth);
+        if wanted == Some(true) && !has {
+            section.mistake(key, "is for Apollo only: a P6X does not have this option", m);
+        }
+        if has && wanted.unwrap_or(default) {
+            options = options.with(option);
+        }
+    }
+    section.finish(m);
+    options
+}
+
+/// The terminal's own screens over those of the depot; a P6X has none.
+fn screens(section: &mut Section, family: Option<Family>, depot: &Screens, m: &mut Vec<Mistake>) -> Screens {
+    let given = section.has("ui");
+    let templates = ui::read(section.section("ui", m), &depot.templates, m);
+    if family == Some(Family::P6x) {
+        if given {
+            section.mistake("ui", "is for Apollo only: a P6X shows nothing of ours", m);
+        }
+        return Screens::default();
+    }
+    Screens { site: depot.site.clone(), templates }
 }
 
 fn keepalive(section: &mut Section, is_tcp: bool, m: &mut Vec<Mistake>) -> Option<Duration> {
@@ -225,25 +258,4 @@ fn timeouts(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Timeo
     };
     section.finish(m);
     timeouts
-}
-
-/// What to ask of Protocol: by default the data objects of an approval, and reasons where the family has them.
-fn options(mut section: Section, family: Family, m: &mut Vec<Mistake>) -> Options {
-    let mut options = Options::default();
-    for (key, option, usual) in [
-        ("events", Options::EVENTS, false),
-        ("authorization_dol", Options::AUTHORIZATION_DOL, true),
-        ("extended_block", Options::EXTENDED_BLOCK, false),
-        ("detailed_codes", Options::DETAILED_CODES, family == Family::Apollo),
-        ("declined_dol", Options::DECLINED_DOL, false),
-    ] {
-        let wanted = section.take(key, m, raw::truth).unwrap_or(usual);
-        if wanted && !family.options().contains(option) {
-            section.mistake(key, format!("{} terminals do not have this option", family.title()), m);
-        } else if wanted {
-            options = options.with(option);
-        }
-    }
-    section.finish(m);
-    options
 }

@@ -70,8 +70,8 @@ pub const RESTART_REASONS: [&str; 15] = [
 ];
 
 /// What was wrong with bytes that came: the `kind` label of frame errors.
-pub const FRAME_ERROR_KINDS: [&str; 8] =
-    ["checksum", "preamble", "magic", "length", "unknown_message", "payload", "resync", "unasked"];
+pub const FRAME_ERROR_KINDS: [&str; 9] =
+    ["checksum", "preamble", "magic", "length", "unknown_message", "payload", "resync", "unasked", "refused_screen"];
 
 /// Kinds of disagreement in a reconciliation, by their names in the journal.
 pub(super) const DISCREPANCY_KINDS: [&str; 6] =

@@ -30,7 +30,7 @@ const CONTRACT: [(&str, &str, &[&str], usize); 27] = [
     ("quittance_terminal_quarantined", "gauge", &[], 1),
     ("quittance_exchange_duration_seconds", "histogram", &["command"], 25),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 25),
-    ("quittance_frame_errors_total", "counter", &["kind"], 8),
+    ("quittance_frame_errors_total", "counter", &["kind"], 9),
     ("quittance_reconciliations_total", "counter", &["result"], 3),
     ("quittance_reconciliation_discrepancies_total", "counter", &["kind"], 6),
     ("quittance_reconciliation_last_success_timestamp_seconds", "gauge", &[], 1),

@@ -21,10 +21,11 @@ use super::comparison::Comparison;
 use super::link::{Link, Purpose};
 use super::machine::{self, Machine, Plan};
 use super::scan::Scan;
-use super::settings::TerminalSettings;
+use super::screen::{Display, Place};
+use super::settings::{Screens, TerminalSettings};
 use super::trouble::Trouble;
 use super::turn::{Flow, Holder, Next, Turns};
-use super::view::{LinkState, View};
+use super::view::{Accepted, LinkState, View};
 use super::world::{FromTerminal, OpenLink, Quarantined, StopReason, Surroundings};
 
 /// Look up what time has brought: gauges, reconciliation.
@@ -45,6 +46,7 @@ pub struct TerminalActor {
     pub(super) machine: Machine,
     pub(super) turns: Turns,
     pub(super) scan: Scan,
+    pub(super) display: Display,
     pub(super) asked: Asked,
     pub(super) reading: Option<Reading>,
     pub(super) link: Link,
@@ -69,12 +71,16 @@ impl TerminalActor {
     /// An actor for a terminal with these sessions that have not ended, as the journal tells them.
     pub fn new(settings: TerminalSettings, around: Surroundings, sessions: Vec<Session>, draining: bool) -> Self {
         let plan = Plan {
-            options: settings.options,
+            family: settings.family,
             serial_number: settings.serial_number.clone(),
+            options: settings.options,
             setup: machine::setup(&settings.policy),
             keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),
         };
         let machine = Machine::new(plan, around.clock.now());
+        let Screens { site, templates } = settings.screens.clone();
+        let place = Place { site, terminal: settings.id.clone(), currency: around.currency };
+        let display = Display::new(templates, place);
         Self {
             settings,
             around,
@@ -82,6 +88,7 @@ impl TerminalActor {
             machine,
             turns: Turns::default(),
             scan: Scan::default(),
+            display,
             asked: Asked::new(),
             reading: None,
             link: Link::none(),
@@ -141,6 +148,7 @@ impl TerminalActor {
             let Some(next) = self.turns.next(status_due) else { break };
             self.take(next);
         }
+        self.show();
         if self.reading.is_some() && !self.turns.reads() {
             self.reading_over();
         }
@@ -202,6 +210,7 @@ impl TerminalActor {
             connectors: self.settings.connectors,
             undisposed: self.children.values().filter(|child| child.session.undisposed()).count(),
             identity: self.machine.identity().cloned(),
+            protocol: self.machine.accepted().map(|accepted| Accepted::of(self.settings.options, accepted)),
             last_reconciliation: self.last_reconciliation.clone(),
             last_error: self.last_error.clone(),
             reconciled: self.reconciled,
@@ -306,6 +315,7 @@ impl Handler<FromSession> for TerminalActor {
                     // The link came up before the doubt was durable, so it was not looked into yet.
                     self.compare(Trigger::Connect, None);
                 }
+                self.session_news(&session);
                 if let Some(child) = self.children.get_mut(&session.id) {
                     child.session = *session;
                 }

@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     Authorise(SessionId),
     /// Commit or Void of this session.
     Attempt(SessionId),
+    /// A screen.
+    Screen,
     /// What an integrator has asked for.
     Asked(Reply),
 }
@@ -179,8 +181,14 @@ impl TerminalActor {
                 }
             }
             Action::SetUp => {
-                info!(terminal = %self.id(), "set up");
+                match self.machine.disagreement() {
+                    Some(disagreement) => {
+                        warn!(terminal = %self.id(), disagreement, "set up, but not with all Protocol options")
+                    }
+                    None => info!(terminal = %self.id(), "set up"),
+                }
                 self.link.state = LinkState::Up;
+                self.display.forget();
                 self.release(Holder::Terminal);
                 self.compare_on_connect(ctx);
             }
@@ -227,7 +235,11 @@ impl TerminalActor {
                 Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
                 Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
                 Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome),
-                Purpose::Start(Owner::Scan | Owner::Reader) | Purpose::Machine | Purpose::Cancel | Purpose::Page => {}
+                Purpose::Start(Owner::Scan | Owner::Reader)
+                | Purpose::Machine
+                | Purpose::Cancel
+                | Purpose::Page
+                | Purpose::Screen => {}
             }
         }
         // What was only wanted will not be started any more.
@@ -257,12 +269,6 @@ impl TerminalActor {
         if matches!(outcome, Outcome::Answered(_)) {
             self.machine.spoke(now);
         }
-        if let (Request::Protocol(asked), Outcome::Answered(Response::Protocol(accepted))) = (&request, outcome) {
-            let comparison = asked.compared_with(*accepted);
-            if !comparison.is_agreed() {
-                warn!(terminal = %self.id(), %comparison, "the terminal does not do all that it was asked to (Protocol)");
-            }
-        }
         match purpose {
             Purpose::Machine => {
                 let action = self.machine.answered(outcome, now);
@@ -278,6 +284,7 @@ impl TerminalActor {
                     self.flow_over();
                 }
             }
+            Purpose::Screen => self.screen_ended(outcome),
             Purpose::Page => self.page_ended(ctx, outcome),
             Purpose::Start(owner) => self.start_ended(ctx, owner, outcome),
             Purpose::Authorise(session) => {

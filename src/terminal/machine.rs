@@ -15,9 +15,9 @@
 use std::time::Duration;
 
 use crate::link::Outcome;
-use crate::protocol::Request;
 use crate::protocol::request::{Options, Protocol, Setup, TimeoutAction};
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
+use crate::protocol::{Family, Request};
 use crate::time::Timestamp;
 
 use super::trouble::Trouble;
@@ -67,10 +67,12 @@ pub enum Action {
 /// What the machine must know of its terminal.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is asked of Protocol.
-    pub options: Options,
+    /// What it can do.
+    pub family: Family,
     /// The serial number that it must have, if one is configured.
     pub serial_number: Option<String>,
+    /// Which Protocol options to ask for.
+    pub options: Options,
     /// The terminal's own timer (`policy.terminal_timeout`), in seconds, and what it does.
     pub setup: Setup,
     /// How long the command lane may be idle before a status is asked for.
@@ -84,14 +86,21 @@ pub struct Machine {
     phase: Phase,
     state: Option<TerminalState>,
     identity: Option<Identity>,
+    accepted: Option<Protocol>,
     spoke_at: Timestamp,
     asking_status: bool,
+}
+
+impl Plan {
+    const fn protocol(&self) -> Protocol {
+        Protocol { version: 3, options: self.options }
+    }
 }
 
 impl Machine {
     /// A machine for a terminal that is not linked yet.
     pub fn new(plan: Plan, now: Timestamp) -> Self {
-        Self { plan, phase: Phase::Down, state: None, identity: None, spoke_at: now, asking_status: false }
+        Self { plan, phase: Phase::Down, state: None, identity: None, accepted: None, spoke_at: now, asking_status: false }
     }
 
     /// How far it has come.
@@ -107,6 +116,22 @@ impl Machine {
     /// Who it said it is, on this link or the last one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// What it has accepted of Protocol on this link or the last one.
+    pub fn accepted(&self) -> Option<Protocol> {
+        self.accepted
+    }
+
+    /// What it has not accepted as it was asked, in words; none when it has accepted everything.
+    pub fn disagreement(&self) -> Option<String> {
+        match self.accepted {
+            None => Some("it accepts no Protocol at all".to_owned()),
+            Some(accepted) => {
+                let comparison = self.plan.protocol().compared_with(accepted);
+                (!comparison.is_agreed()).then(|| comparison.to_string())
+            }
+        }
     }
 
     /// The `state` of the terminal object (see `super::view::STATES`).
@@ -125,6 +150,7 @@ impl Machine {
     /// The wire is open.
     pub fn opened(&mut self, now: Timestamp) -> Action {
         self.state = None;
+        self.accepted = None;
         self.asking_status = false;
         self.go(Stage::Reset, now)
     }
@@ -184,7 +210,7 @@ impl Machine {
             Stage::Reset => Request::Reset,
             Stage::Synchronize => Request::Synchronize,
             Stage::Identify => Request::RequestIds,
-            Stage::Protocol => Request::Protocol(Protocol { version: 3, options: self.plan.options }),
+            Stage::Protocol => Request::Protocol(self.plan.protocol()),
             Stage::Setup => Request::Setup(self.plan.setup),
             Stage::Enable => Request::Enable,
             Stage::Confirm => Request::GetStatus,
@@ -223,8 +249,14 @@ impl Machine {
                 ),
                 None => self.go(Stage::Protocol, now),
             },
+            // What is not accepted is done without: the codec follows the answer, not the wish (extended block), and an answer without
+            // a reason is met as a P6X's.
+            (Stage::Protocol, Response::Protocol(accepted)) => {
+                self.accepted = Some(*accepted);
+                self.go(Stage::Setup, now)
+            }
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
-            (Stage::Protocol, Response::Protocol(_) | Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
+            (Stage::Protocol, Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
             (Stage::Setup, Response::Result(Verdict::Ok)) => {
                 self.state = Some(TerminalState::Disabled);
                 self.go(Stage::Enable, now)

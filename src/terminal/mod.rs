@@ -1,7 +1,8 @@
 //! One device: its link, the way it is set up, the lanes in which exchanges go, and the sessions that take place on it.
 //!
 //! * [`machine`]: OFFLINE → ENABLED, the keep-alive, and what the terminal may say on the way. Pure.
-//! * [`turn`]: whose exchange goes next. [`scan`]: when a terminal that scans all the time opens its card flow. Pure.
+//! * [`turn`]: whose exchange goes next. [`scan`]: when a terminal that scans all the time opens its card flow.
+//!   [`screen`]: what an Apollo shows. Pure.
 //! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
 //!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured. [`view`]: what a reader sees.
@@ -15,7 +16,9 @@ mod link;
 pub mod machine;
 pub mod requests;
 pub mod scan;
+pub mod screen;
 pub mod settings;
+mod showing;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
@@ -25,4 +28,4 @@ pub mod world;
 
 pub use actor::TerminalActor;
 pub use settings::TerminalSettings;
-pub use view::{Identity, LinkState, View};
+pub use view::{Accepted, Identity, LinkState, View};

@@ -3,4 +3,5 @@
 mod actor;
 mod machine;
 mod scan;
+mod screen;
 mod turn;

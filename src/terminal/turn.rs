@@ -25,6 +25,8 @@ pub enum Holder {
     Reconciliation,
     /// An integrator.
     Asked,
+    /// A screen.
+    Screen,
 }
 
 /// Whose card flow it is.

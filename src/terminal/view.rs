@@ -3,7 +3,10 @@
 use crate::id::TerminalId;
 use crate::journal::record::Report;
 use crate::protocol::Family;
+use crate::protocol::request::{Options, Protocol};
 use crate::time::Timestamp;
+
+use super::settings::OPTIONS;
 
 /// A terminal as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct View {
     pub undisposed: usize,
     /// Who it says it is.
     pub identity: Option<Identity>,
+    /// What it has accepted of Protocol; none when it knows no Protocol, or was not asked yet.
+    pub protocol: Option<Accepted>,
     /// When our holds were last compared with its own, and how that went.
     pub last_reconciliation: Option<(Timestamp, Report)>,
     /// What went wrong last.
@@ -53,6 +58,31 @@ impl LinkState {
             Self::Up => "up",
             Self::Down => "down",
             Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// What a terminal has accepted of Protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The version.
+    pub version: u8,
+    /// Options that are on, by their keys.
+    pub options: Vec<&'static str>,
+    /// Options that were asked for and are off.
+    pub missing: Vec<&'static str>,
+}
+
+impl Accepted {
+    /// What was asked for, against what was answered.
+    pub fn of(asked: Options, accepted: Protocol) -> Self {
+        let keys = |wanted: &dyn Fn(Options) -> bool| {
+            OPTIONS.iter().filter(|(option, _, _)| wanted(*option)).map(|(_, key, _)| *key).collect()
+        };
+        Self {
+            version: accepted.version,
+            options: keys(&|option| accepted.options.contains(option)),
+            missing: keys(&|option| asked.contains(option) && !accepted.options.contains(option)),
         }
     }
 }

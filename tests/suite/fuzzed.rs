@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use quittance::protocol::Family;
 
 #[path = "../fuzz/bodies/mod.rs"]
-mod bodies;
+pub(crate) mod bodies;
 
 use bodies::messages::{REQUESTS, RESPONSES, kind_of_request, kind_of_response, request, response};
 use bodies::source::Source;

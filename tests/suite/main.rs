@@ -6,12 +6,14 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod allocations;
 mod ask;
 mod check;
 mod console;
 mod crowd;
 mod doubt;
 mod flows;
+mod frames;
 mod fuzzed;
 mod golden;
 mod messages;
@@ -23,6 +25,7 @@ mod restart;
 mod rig;
 mod scan;
 mod service;
+mod settings;
 mod terminal;
 mod tidy;
 mod tls;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use quittance::sim::{Command as Heard, Policy};
+use quittance::protocol::request::Options;
+use quittance::sim::{Command as Heard, Policy, Screen, Snapshot};
 use serde_json::json;
 
 use super::rig::Rig;
@@ -45,5 +46,95 @@ fn a_new_link_waits_for_an_authorisation() {
         assert_eq!(rig.commit(&session, 1500)["state"], "committed");
         assert_eq!(rig.taken(&session), Some(1500));
     }
+    rig.finish();
+}
+
+/// What an Apollo shows when no card flow has its display.
+fn shows(seen: &Snapshot, title: &str, message: Option<&str>) -> bool {
+    matches!(&seen.screen, Some(Screen::Ui(ui)) if ui.get("title") == Some(title) && ui.get("message") == message)
+}
+
+/// Each moment has its screen; a terminal that refuses one goes on taking money; P6X are shown nothing.
+#[test]
+fn screens_follow_what_happens() {
+    let ui = [
+        r#"ready = { type = "notification", title = "Welcome to {site}" }"#,
+        r#"please_wait = { type = "spinner", title = "One moment", amount = "{amount}", currency = "{currency}" }"#,
+        r#"approved = { type = "notification", title = "Approved", message = "Plug {connector}", icon = "approved", color = "green" }"#,
+        r#"declined = { type = "notification", title = "Declined", icon = "declined", color = "red" }"#,
+        r#"thank_you = { type = "notification", title = "Thank you", message = "{amount} {currency}" }"#,
+        r#"out_of_service = { type = "info", title = "{terminal} is closed" }"#,
+    ];
+    let rig = Rig::builder().apollos(1).terminal("ui", &format!("{{ {} }}", ui.join(", "))).start();
+    let until = |what: &str, title: &str, message: Option<&str>| {
+        rig.wait_terminal(APOLLO, what, |seen| shows(seen, title, message));
+    };
+    let closed = |verb: &str| assert_eq!(rig.api.post(&format!("/v1/terminals/{APOLLO}/{verb}"), &json!({})).0, 200);
+    until("welcomes", "Welcome to rig", None);
+    closed("drain");
+    until("is closed", "apollo-1 is closed", None);
+    closed("resume");
+    until("welcomes again", "Welcome to rig", None);
+
+    let session = rig.open(APOLLO, 5000);
+    let screens = rig.terminal(APOLLO).count(Heard::Ui);
+    rig.tap(APOLLO, &rig.card_with(Policy::slow(Duration::from_millis(500))));
+    rig.wait_terminal(APOLLO, "is told to say: one moment", |seen| {
+        seen.heard.get(&Heard::Ui) == Some(&(screens + 1)) && seen.sessions.is_empty()
+    });
+    rig.wait_state(&session, "approved");
+    until("says which plug", "Approved", Some("Plug 1"));
+    rig.commit(&session, 1505);
+    until("says what it cost", "Thank you", Some("15.05 EUR"));
+
+    rig.terminal(APOLLO).refuse_next(Heard::Ui, 0x08);
+    let declined = rig.open(APOLLO, 5000);
+    rig.tap(APOLLO, &rig.card_with(Policy::decline(0x09)));
+    rig.wait_state(&declined, "declined");
+    let refused = || rig.metric("quittance_frame_errors_total", &[("terminal", APOLLO), ("kind", "refused_screen")]);
+    rig.until("counted", || (refused() == 1.0).then_some(()));
+    assert_eq!(rig.terminal(APOLLO).count(Heard::Reset), 1, "a screen has cost the link");
+    rig.finish();
+}
+
+/// A terminal that does not answer screens loses its link once for it, and is shown nothing more.
+#[test]
+fn screens_that_are_not_answered_are_given_up() {
+    let ui = r#"{ ready = { type = "info", title = "Welcome" }, out_of_service = { type = "info", title = "Closed" } }"#;
+    let rig = Rig::builder().apollos(1).terminal("ui", ui).timeout("command", "\"300ms\"").start();
+    rig.wait_terminal(APOLLO, "welcomes", |seen| shows(seen, "Welcome", None));
+    rig.terminal(APOLLO).plan(Heard::Ui, quittance::sim::Fault::LoseRequest);
+    assert_eq!(rig.api.post(&format!("/v1/terminals/{APOLLO}/drain"), &json!({})).0, 200);
+    rig.wait_terminal(APOLLO, "is set up again", |seen| seen.heard.get(&Heard::Enable) == Some(&2));
+    assert_eq!(rig.api.post(&format!("/v1/terminals/{APOLLO}/resume"), &json!({})).0, 200);
+    let session = rig.approve(APOLLO, 5000);
+    rig.commit(&session, 1500);
+    assert_eq!(rig.terminal(APOLLO).count(Heard::Ui), 2);
+    rig.finish();
+}
+
+/// Options that a terminal does not accept are shown, logged, and done without: also the extended block, whose frames would not be
+/// understood.
+#[test]
+fn options_are_compared_with_what_was_asked() {
+    let rig = Rig::builder()
+        .apollos(1)
+        .terminal("protocol", "{ extended_block = true, declined_dol = true, events = false }")
+        .start();
+    let protocol = || rig.api.get(&format!("/v1/terminals/{APOLLO}")).1["protocol"].clone();
+    let all = json!(["authorization_dol", "extended_block", "detailed_codes", "declined_dol"]);
+    assert_eq!(protocol(), json!({ "version": 3, "options": all, "missing": [] }));
+    let session = rig.approve(APOLLO, 5000);
+    assert_eq!(rig.commit(&session, 1500)["state"], "committed");
+    assert!(!rig.said().contains("not with all Protocol options"));
+
+    rig.terminal(APOLLO).set_quirks(|quirks| quirks.accepted_options = Options::AUTHORIZATION_DOL);
+    rig.terminal(APOLLO).cut();
+    let less = json!({ "version": 3, "options": ["authorization_dol"], "missing": ["extended_block", "detailed_codes", "declined_dol"] });
+    rig.until("compared again", || (protocol() == less).then_some(()));
+    rig.wait_ready();
+    let session = rig.approve(APOLLO, 5000);
+    assert_eq!(rig.commit(&session, 1500)["state"], "committed");
+    assert!(rig.said().contains("not with all Protocol options"));
     rig.finish();
 }

@@ -2,7 +2,6 @@
 //! of its own where it is tested; all that it needs is a rig whose terminals are reached so, with a short limit for Commit.
 
 use quittance::protocol::Family;
-use quittance::protocol::request::Options;
 use quittance::sim::{Command, Fault, Policy};
 use serde_json::json;
 
@@ -21,7 +20,7 @@ fn over_tcp_and_a_pseudo_terminal() {
 #[test]
 fn in_extended_block() {
     let options = "{ extended_block = true, events = true, declined_dol = true }";
-    let rig = Rig::builder().apollos(1).terminal("options", options).timeout("commit", "\"500ms\"").start();
+    let rig = Rig::builder().apollos(1).terminal("protocol", options).timeout("commit", "\"500ms\"").start();
     main_scenarios(&rig, "apollo-1");
     let commits = rig.terminal("apollo-1").requests(Command::Commit);
     let commit = commits.first().unwrap();
@@ -51,20 +50,6 @@ fn on_terminals_that_differ() {
         device.cut();
         main_scenarios(&rig, &terminal);
     }
-    rig.finish();
-}
-
-/// What is asked for and not accepted is said; the terminal is used all the same.
-#[test]
-fn options_that_are_refused_are_told() {
-    let options = "{ extended_block = true, events = true }";
-    let rig = Rig::builder().apollos(1).terminal("options", options).start();
-    rig.terminal("apollo-1").set_quirks(|quirks| quirks.accepted_options = Options::AUTHORIZATION_DOL);
-    rig.terminal("apollo-1").power_cycle();
-    let told = "refused: send Transaction Event, extended block, detailed codes";
-    rig.until("told what was refused", || rig.said().contains(told).then_some(()));
-    let session = rig.approve("apollo-1", 700);
-    assert_eq!(rig.commit(&session, 700)["state"], "committed");
     rig.finish();
 }
 

@@ -150,6 +150,7 @@ async fn a_terminal() {
     let expected = r#"{
         "id": "bay-01", "family": "apollo", "state": "wait_card", "link": "up", "draining": false, "connectors": 2,
         "undisposed": 1, "identity": { "serial_number": "A0042", "model": null, "software": ["psp 3.1"] },
+        "protocol": { "version": 3, "options": ["events"], "missing": ["extended_block"] },
         "last_reconciliation": null, "last_error": "no answer\nto Get Status" }"#;
     let expected: Value = serde_json::from_str(expected).unwrap();
     assert_eq!(get(&depot, "/v1/terminals/bay-01").await.json(), expected);

@@ -16,9 +16,9 @@ const PORT: u16 = 8470;
 /// Name, family, and what is special about it.
 const TERMINALS: [(&str, Family, &str); 5] = [
     ("bay-01", Family::Apollo, ""),
-    ("bay-02", Family::Apollo, "options = { extended_block = true, events = true, declined_dol = true }\n"),
+    ("bay-02", Family::Apollo, "protocol = { extended_block = true, events = true, declined_dol = true }\n"),
     (SCANNING, Family::Apollo, "scan = \"always\"\npreauth = 3500\n"),
-    ("bay-04", Family::P6x, "options = { events = true }\n"),
+    ("bay-04", Family::P6x, "protocol = { events = true }\n"),
     ("bay-05", Family::P6x, ""),
 ];
 

@@ -20,6 +20,7 @@ use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::requests::{Instruct, Open};
+use crate::terminal::settings::Screens;
 use crate::terminal::view::View;
 use crate::terminal::world::{FromTerminal, Observer, OpenLink, Surroundings};
 use crate::terminal::{TerminalActor, TerminalSettings};
@@ -93,7 +94,8 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
         keepalive: Some(Duration::from_millis(20)),
         serial_number: None,
         preauth: None,
-        options: Options::AUTHORIZATION_DOL.with(Options::DETAILED_CODES),
+        screens: Screens::default(),
+        options: Options::DETAILED_CODES,
         policy: policy::Policy {
             terminal_timeout: minutes(24 * 60),
             terminal_timeout_action: DeadManAction::Void,

@@ -16,10 +16,10 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn machine(family: Family, serial_number: Option<&str>) -> Machine {
-    let reasons = if family == Family::Apollo { Options::DETAILED_CODES } else { Options::default() };
     let plan = Plan {
-        options: Options::AUTHORIZATION_DOL.with(reasons),
+        family,
         serial_number: serial_number.map(str::to_owned),
+        options: Options(0x0F),
         setup: Setup { timeout_seconds: 86_400, action: TimeoutAction::Void },
         keepalive: Duration::from_secs(15),
     };
@@ -127,15 +127,11 @@ fn the_terminals_own_timer_is_set_on_every_connect() {
             for response in right() {
                 asked.extend(answer(&mut machine, response));
             }
-            let options = match family {
-                Family::Apollo => Options(0x0A),
-                Family::P6x => Options(0x02),
-            };
             let expected = [
                 Action::Ask(Request::Reset),
                 Action::Ask(Request::Synchronize),
                 Action::Ask(Request::RequestIds),
-                Action::Ask(Request::Protocol(Protocol { version: 3, options })),
+                Action::Ask(Request::Protocol(Protocol { version: 3, options: Options(0x0F) })),
                 Action::Ask(Request::Setup(Setup { timeout_seconds: 86_400, action: TimeoutAction::Void })),
                 Action::Ask(Request::Enable),
                 Action::Ask(Request::GetStatus),
@@ -207,4 +203,22 @@ fn the_keep_alive_counts_from_the_last_answer() {
         machine.answered(&Outcome::Answered(response), at(50));
     }
     assert_eq!(machine.status_due_at(), Some(at(65)));
+}
+
+/// What is not accepted is said in words, and the set-up goes on all the same.
+#[test]
+fn options_that_are_not_accepted() {
+    let protocol = |version, bits| Response::Protocol(Protocol { version, options: Options(bits) });
+    let rows = [
+        (protocol(3, 0x0F), None),
+        (protocol(3, 0x0B), Some("refused: extended block")),
+        (protocol(3, 0x1F), Some("on without being asked for: data objects after a decline")),
+        (protocol(2, 0x0F), Some("it uses version 2")),
+        (Response::Result(Verdict::NotOk(None)), Some("it accepts no Protocol at all")),
+    ];
+    for (response, said) in rows {
+        let mut machine = after(3);
+        assert_eq!(name(answer(&mut machine, response.clone())), "setup", "{response:?}");
+        assert_eq!(machine.disagreement().as_deref(), said, "{response:?}");
+    }
 }
