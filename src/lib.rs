@@ -14,7 +14,7 @@
 //!  5                   terminal   one device: its link, its turns, its sessions
 //!  4                   reconcile   our memory against the terminal's
 //!  3                    session   one attempt to take money
-//!  2             link         journal                sim   the other side of the wire, for tests and
+//!  2        link · recorder  journal                sim   the other side of the wire, for tests and
 //!  1          protocol        metrics                      `termsim`; knows rows 0 and 1 only, and the
 //!  0      id · money · time · card · tls                  orchestrator never imports it
 //! ```
@@ -41,6 +41,7 @@ pub mod metrics;
 pub mod money;
 pub mod protocol;
 pub mod reconcile;
+pub mod recorder;
 pub mod session;
 pub mod sim;
 pub mod terminal;

@@ -110,6 +110,12 @@ impl Clock {
         self.started.after(self.origin.elapsed())
     }
 
+    /// The time in microseconds since 1970-01-01T00:00:00Z, for what people read beside other traces of the same wire.
+    pub fn unix_micros(&self) -> i64 {
+        let since = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.started.0.saturating_mul(1000).saturating_add(since)
+    }
+
     /// The monotonic instant at which this clock will say `moment`; what timers sleep until.
     pub fn instant_of(&self, moment: Timestamp) -> tokio::time::Instant {
         // A year is longer than any timer of ours, and keeps the addition from overflowing.

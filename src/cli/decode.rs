@@ -1,9 +1,14 @@
-//! `quittance decode`: explains frames.
+//! `quittance decode`: explains frames, and recordings of them.
 
+pub mod recording;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use recording::Wanted;
 
 use crate::protocol::Direction;
 use crate::protocol::trace;
@@ -33,6 +38,46 @@ pub fn run(from: Option<Direction>, input: impl Iterator<Item = String>, out: &m
         explainer.complain("There is no frame to explain")?;
     }
     Ok(explainer.sound)
+}
+
+/// Explains what a file holds: a recording, for which the older parts beside it are read first, or bytes in hex.
+pub fn run_file(path: &Path, wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
+    let mut parts: Vec<(String, Box<dyn BufRead>)> = Vec::new();
+    for part in crate::recorder::parts(path) {
+        match File::open(&part) {
+            Ok(file) => parts.push((part.display().to_string(), Box::new(BufReader::new(file)))),
+            Err(error) => {
+                writeln!(out, "{}: cannot be read: {error}", part.display())?;
+                return Ok(false);
+            }
+        }
+    }
+    match parts.pop() {
+        Some((name, newest)) => run_source(name, newest, parts, None, wanted, out),
+        None => Ok(false),
+    }
+}
+
+/// Explains what comes from somewhere: a recording, or bytes in hex. `older` are the earlier parts of the recording.
+pub fn run_source(
+    name: String,
+    mut source: Box<dyn BufRead>,
+    older: Vec<(String, Box<dyn BufRead>)>,
+    from: Option<Direction>,
+    wanted: &Wanted,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    if recording::is_recording(&mut source)? {
+        let parts = older.into_iter().chain([(name, source)]).collect();
+        return recording::run(parts, wanted, out);
+    }
+    if wanted.dialogue {
+        writeln!(out, "{name} is no recording, so there is no dialogue in it")?;
+        return Ok(false);
+    }
+    // A line that is no text is no hex, either.
+    let text = source.split(b'\n').map_while(Result::ok).map(|line| String::from_utf8_lossy(&line).into_owned());
+    run(from, text, out)
 }
 
 struct Explainer<'a> {

@@ -19,7 +19,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::Environment;
 use crate::id::SessionId;
 use crate::protocol::Direction;
+use crate::recorder::line::Moment;
 use crate::session::ledger::Ledger;
+
+use decode::recording::Wanted;
 
 /// Runs a depot's payment terminals and makes sure that every hold on a card is committed or voided.
 #[derive(Parser, Debug)]
@@ -62,11 +65,26 @@ enum Command {
     /// Look into a journal; no server is needed.
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// Explain frames: names, fields, masked card data. Reads stdin when no bytes are given.
+    /// Explain frames or a recording of them: names, fields, masked card data. Reads stdin when neither bytes nor a file are given.
     Decode {
-        /// Who sent them; guessed from the preamble if not said.
+        /// Who sent the bytes; guessed from the preamble if not said.
         #[arg(long, value_enum)]
         from: Option<Side>,
+        /// A recording made by the frame recorder; its older parts beside it are read first.
+        #[arg(long, conflicts_with_all = ["hex", "from"])]
+        file: Option<PathBuf>,
+        /// Show a recording as the conversation that it is.
+        #[arg(long, conflicts_with = "hex")]
+        dialogue: bool,
+        /// Only what is about this session, by the terminal's number of it.
+        #[arg(long, conflicts_with = "hex", value_name = "NUMBER")]
+        session: Option<u32>,
+        /// Only from this moment on, such as 2026-11-23T15:00:00Z.
+        #[arg(long, conflicts_with = "hex", value_name = "TIME")]
+        since: Option<Moment>,
+        /// Only before this moment.
+        #[arg(long, conflicts_with = "hex", value_name = "TIME")]
+        until: Option<Moment>,
         /// Bytes in hex, with or without blanks.
         hex: Vec<String>,
     },
@@ -127,15 +145,18 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Journal(JournalCommand::Show { journal, session, json }) => {
             return journal::show(&journal, session, json, &mut out);
         }
-        Command::Decode { from, hex } => {
-            let from = from.map(Into::into);
-            let explained = if hex.is_empty() {
-                if io::stdin().is_terminal() {
-                    eprintln!("reading bytes in hex from the terminal; end with Ctrl-D");
+        Command::Decode { from, file, dialogue, session, since, until, hex } => {
+            let (from, wanted) = (from.map(Into::into), Wanted { dialogue, session, since, until });
+            let explained = match file {
+                Some(path) => decode::run_file(&path, &wanted, &mut out),
+                None if hex.is_empty() => {
+                    if io::stdin().is_terminal() {
+                        eprintln!("reading bytes in hex from the terminal; end with Ctrl-D");
+                    }
+                    let stdin = Box::new(io::stdin().lock());
+                    decode::run_source("This".to_owned(), stdin, Vec::new(), from, &wanted, &mut out)
                 }
-                decode::run(from, io::stdin().lines().map_while(Result::ok), &mut out)
-            } else {
-                decode::run(from, hex.into_iter(), &mut out)
+                None => decode::run(from, hex.into_iter(), &mut out),
             };
             explained.map(|sound| u8::from(!sound))
         }

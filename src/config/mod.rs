@@ -6,6 +6,7 @@
 mod link;
 mod quirks;
 mod raw;
+mod record;
 mod settings;
 mod terminals;
 #[cfg(test)]

@@ -88,6 +88,12 @@ impl Section {
         self.left.remove(key).is_some()
     }
 
+    /// Takes a key that says `false`: what is usual is not wanted here.
+    pub(super) fn says_no(&mut self, key: &str) -> bool {
+        let no = self.left.get(key).is_some_and(|value| truth(value) == Ok(false));
+        no && self.discard(key)
+    }
+
     /// A table below this one; an empty one when it is missing or no table.
     pub(super) fn section(&mut self, key: &str, mistakes: &mut Vec<Mistake>) -> Self {
         let path = self.path(key);

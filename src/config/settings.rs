@@ -54,7 +54,7 @@ pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Confi
     let supervision = supervision(root.section("supervision", mistakes), mistakes);
     let templates = ui::read(root.section("ui", mistakes), &Templates::new(), mistakes);
     let screens = Screens { site: site.as_ref().map(|site| site.id.clone()).unwrap_or_default(), templates };
-    let terminals = terminals::read(&mut root, &rules, base.as_ref(), &screens, mistakes);
+    let terminals = terminals::read(&mut root, &rules, base.as_ref(), &screens, &journal_path, mistakes);
     root.finish(mistakes);
     Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
 }

@@ -1,9 +1,11 @@
 //! The terminals and the rules for their sessions: `[policy]`, `[[terminals]]` and `[terminals.policy]`.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::raw::{self, Section};
+use super::record::{Recorder, check_files};
 use super::{Mistake, link, quirks, ui};
 use crate::id::TerminalId;
 use crate::journal::record::AtEnd;
@@ -124,8 +126,10 @@ pub(super) fn read(
     rules: &Rules,
     base: Option<&Policy>,
     screens: &Screens,
+    journal: &Path,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<TerminalSettings> {
+    let recorder = Recorder::read(root, mistakes);
     let given = root.has("terminals");
     let before = mistakes.len();
     let sections = root.sections("terminals", mistakes);
@@ -134,24 +138,35 @@ pub(super) fn read(
     }
     let mut ids = HashMap::new();
     let mut links = HashMap::new();
-    let mut terminals = Vec::new();
+    let mut terminals: Vec<TerminalSettings> = Vec::new();
+    let mut recorded = Vec::new();
     for section in sections {
-        let (id_path, link_path) = (section.path("id"), section.path("link"));
-        let (id, address, settings) = terminal(section, rules, base, screens, mistakes);
+        let (id_path, link_path, record_path) = (section.path("id"), section.path("link"), section.path("record"));
+        let (id, address, settings) = terminal(section, rules, base, screens, &recorder, mistakes);
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
         if let Some(earlier) = address.and_then(|address| links.insert(link::place(&address), link_path.clone())) {
             mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
         }
+        recorded
+            .extend(settings.iter().filter_map(|settings| Some((settings.record.as_ref()?.path.clone(), record_path.clone()))));
         terminals.extend(settings);
     }
+    check_files(recorded.iter().map(|(path, key)| (path.as_path(), key.clone())), journal, mistakes);
     terminals
 }
 
 type Read = (Option<TerminalId>, Option<Address>, Option<TerminalSettings>);
 
-fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, screens: &Screens, m: &mut Vec<Mistake>) -> Read {
+fn terminal(
+    mut section: Section,
+    rules: &Rules,
+    base: Option<&Policy>,
+    screens: &Screens,
+    recorder: &Recorder,
+    m: &mut Vec<Mistake>,
+) -> Read {
     let id = section.required("id", m, |section, m| {
         section.take("id", m, |value| raw::text(value)?.parse::<TerminalId>().map_err(|error| error.to_string()))
     });
@@ -173,14 +188,28 @@ fn terminal(mut section: Section, rules: &Rules, base: Option<&Policy>, screens:
     };
     let (max_hold, policy) = policy;
     let preauth = preauth(&mut section, max_hold, m);
+    let record = recorder.of(&mut section, id.as_ref(), m);
     let options = options(section.section("protocol", m), family, m);
     let screens = self::screens(&mut section, family, screens, m);
     section.finish(m);
     let settings = || {
         let (id, family, address, policy) = (id.clone()?, family?, address.clone()?, policy?);
+        let record = record.clone();
         let link = Settings { address, family, quirks, timeouts };
         let connectors = u8::try_from(connectors).ok()?;
-        Some(TerminalSettings { id, family, link, connectors, keepalive, serial_number, preauth, options, screens, policy })
+        Some(TerminalSettings {
+            id,
+            family,
+            link,
+            connectors,
+            keepalive,
+            serial_number,
+            preauth,
+            options,
+            screens,
+            policy,
+            record,
+        })
     };
     let settings = settings();
     (id, address, settings)

@@ -6,6 +6,7 @@ use super::{Config, Environment, parse};
 use crate::api::Role;
 use crate::journal::record::DeadManAction;
 use crate::link::{Address, Timeouts};
+use crate::recorder::{self, Cards};
 
 const GOOD: &str = r#"
 [site]
@@ -196,6 +197,20 @@ fn every_rule_has_its_case() {
         ("\"127.0.0.1:8470\"", "\"127.0.0.1:8470\"\ntls = { cert = \"c\", key = \"k\" }", "api.tls"),
         ("[policy]", "[log]\nfilter = \"a=b=c\"\n[policy]", "log.filter"),
         ("[policy]", "[extra]\n[policy]", "extra"),
+        ("[policy]", "[recorder]\n[policy]", "recorder.folder"),
+        ("[policy]", "[recorder]\nfolder = \"frames\"\nsize = \"1023KiB\"\n[policy]", "recorder.size"),
+        ("[policy]", "[recorder]\nfolder = \"frames\"\ncards = \"plain\"\n[policy]", "recorder.cards"),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = true", "terminals[0].record"),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = { cards = \"clear\" }", "terminals[0].record.path"),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"a\", size = 10 }", "terminals[0].record.size"),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"a\", size = \"10MB\" }", "terminals[0].record.size"),
+        (
+            "family = \"apollo\"",
+            "family = \"apollo\"\nrecord = { path = \"a\", cards = \"Clear\" }",
+            "terminals[0].record.cards",
+        ),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"a\", card = \"clear\" }", "terminals[0].record.card"),
+        ("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"journal.db\" }", "terminals[0].record"),
     ];
     assert_eq!(paths(GOOD, &[]), Vec::<String>::new());
     for (from, to, path) in cases {
@@ -292,5 +307,39 @@ fn what_will_come_later_says_so() {
     for (from, to) in cases {
         let mistakes = parse(&GOOD.replacen(from, to, 1), &env(&[])).unwrap_err();
         assert!(mistakes.to_string().contains("not yet supported"), "{mistakes}");
+    }
+}
+
+#[test]
+fn nobody_is_recorded_unless_it_is_said() {
+    let all = "[recorder]\nfolder = \"frames\"\nsize = \"2MiB\"\n[policy]";
+    let recorded = |text: &str, pairs: &[(&str, &str)]| -> Vec<Option<(String, u64, Cards)>> {
+        let record = |record: recorder::Settings| (record.path.display().to_string(), record.size, record.cards);
+        good(text, pairs).terminals.into_iter().map(|terminal| terminal.record.map(record)).collect()
+    };
+    let some = |path: &str, mib: u64, cards| Some((path.to_owned(), mib * 1024 * 1024, cards));
+    assert_eq!(recorded(GOOD, &[]), [None, None]);
+
+    let one = GOOD.replacen("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"a/b.psp\" }", 1);
+    assert_eq!(recorded(&one, &[]), [some("a/b.psp", 10, Cards::Masked), None]);
+    let clear = [("QUITTANCE__TERMINALS__0__RECORD__CARDS", "clear"), ("QUITTANCE__TERMINALS__0__RECORD__SIZE", "1GiB")];
+    assert_eq!(recorded(&one, &clear), [some("a/b.psp", 1024, Cards::Clear), None]);
+
+    let both = GOOD.replacen("[policy]", all, 1);
+    let masked = |name: &str| some(&format!("frames/{name}.psp"), 2, Cards::Masked);
+    assert_eq!(recorded(&both, &[]), [masked("bay-01"), masked("bay-02")]);
+    let but_one = both.replacen("family = \"apollo\"", "family = \"apollo\"\nrecord = false", 1);
+    assert_eq!(recorded(&but_one, &[]), [None, masked("bay-02")]);
+    let other = both.replacen("family = \"apollo\"", "family = \"apollo\"\nrecord = { cards = \"clear\" }", 1);
+    assert_eq!(recorded(&other, &[]), [some("frames/bay-01.psp", 2, Cards::Clear), masked("bay-02")]);
+}
+
+/// A recording has parts beside it, which must not be another's.
+#[test]
+fn two_recordings_cannot_share_a_file() {
+    for second in ["a.psp", "a.psp.1", "a.psp.3"] {
+        let one = GOOD.replacen("family = \"apollo\"", "family = \"apollo\"\nrecord = { path = \"a.psp\" }", 1);
+        let two = one.replacen("family = \"p6x\"", &format!("family = \"p6x\"\nrecord = {{ path = \"{second}\" }}"), 1);
+        assert_eq!(paths(&two, &[]), ["terminals[1].record"], "{second}");
     }
 }

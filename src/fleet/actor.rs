@@ -76,6 +76,7 @@ impl FleetActor {
             clock: self.inner.clock,
             observer: self.inner.observer(),
             currency: self.inner.currency,
+            recorders: Arc::clone(&self.inner.recorders),
             fleet: ctx.address().recipient(),
         };
         let settings = member.settings.clone();

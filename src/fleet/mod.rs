@@ -29,6 +29,7 @@ use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
 use crate::protocol::{Request, Response};
+use crate::recorder::Recorders;
 use crate::session::ledger::{Ledger, Unsound};
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
@@ -72,6 +73,7 @@ struct Inner {
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     watch: Arc<Watch>,
+    recorders: Arc<Recorders>,
     currency: Currency,
     unsound: Option<String>,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
@@ -166,6 +168,7 @@ impl Fleet {
             journal,
             clock,
             board,
+            recorders: Arc::new(Recorders::new(clock, Arc::clone(&metrics))),
             metrics,
             watch,
             currency: settings.currency,
@@ -417,6 +420,10 @@ impl Fleet {
         let grace = within.saturating_add(Duration::from_secs(2));
         if tokio::time::timeout(grace, gone).await.is_err() {
             warn!("not every terminal ended in time; what is not delivered is in the journal");
+        }
+        let recorders = Arc::clone(&self.inner.recorders);
+        if tokio::task::spawn_blocking(move || recorders.close()).await.is_err() {
+            warn!("the end of the recordings could not be waited for");
         }
     }
 }

@@ -20,6 +20,7 @@ pub use task::{Orders, open, open_with};
 pub use tls::{MinVersion, Tls, TlsWire};
 pub use wire::Wire;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::journal::record::Cause;
@@ -41,6 +42,16 @@ pub enum Address {
         /// Bits per second.
         baud: u32,
     },
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp {address}"),
+            Self::Tls(tls) => write!(f, "tls {}", tls.address),
+            Self::Serial { path, baud } => write!(f, "serial {path} at {baud} baud"),
+        }
+    }
 }
 
 /// How long to wait for what (PSP, Timeouts).

@@ -13,6 +13,7 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::protocol::{CodecError, Discipline, HostCodec, ProtocolError, Response};
+use crate::recorder::Tap;
 use crate::time::{Clock, Timestamp};
 use crate::tls::Fault;
 
@@ -71,13 +72,13 @@ impl Orders {
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`]; with TLS, what is known about
 /// certificates comes before.
-pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>) -> Orders {
+pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, tap: Option<Tap>) -> Orders {
     let (address, listener) = (settings.address.clone(), events.clone());
     let tell = async move |event| {
         // A listener that is gone has let go of the link, which the task will notice.
         let _ = listener.send(Told { link: generation, event }).await;
     };
-    open_with(settings, generation, clock, events, async move {
+    open_with(settings, generation, clock, events, tap, async move {
         match address {
             Address::Tcp(address) => tcp::connect(&address).await.map(Wire::Tcp),
             Address::Tls(tls) => tls::open(*tls, tell).await,
@@ -87,7 +88,14 @@ pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Re
 }
 
 /// Opens a link over a wire of the caller's making, such as a [`Wire::Pipe`]. The address still says what kind of line it is.
-pub fn open_with<F>(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, wire: F) -> Orders
+pub fn open_with<F>(
+    settings: Settings,
+    generation: Generation,
+    clock: Clock,
+    events: Recipient<Told>,
+    tap: Option<Tap>,
+    wire: F,
+) -> Orders
 where
     F: Future<Output = io::Result<Wire>> + 'static,
 {
@@ -111,6 +119,8 @@ where
         silent_at: None,
         output: VecDeque::new(),
         stalled_at: None,
+        place: settings.address.to_string(),
+        tap,
     };
     actix::spawn(task.run(wire, dropped));
     Orders { orders, _held: held }
@@ -122,6 +132,8 @@ struct Outgoing {
     name: &'static str,
     bytes: BytesMut,
     began: bool,
+    /// All of its bytes, for the tap.
+    copy: Option<BytesMut>,
 }
 
 struct Task {
@@ -143,7 +155,14 @@ struct Task {
     output: VecDeque<Outgoing>,
     /// When the other side has refused to take bytes for too long.
     stalled_at: Option<Timestamp>,
+    /// The address, for the tap.
+    place: String,
+    /// Records what crosses the wire.
+    tap: Option<Tap>,
 }
+
+/// What the codec gives.
+type Decoded = Result<Option<Result<Response, ProtocolError>>, CodecError>;
 
 /// Why the task stops.
 type Stop = Result<(), Loss>;
@@ -160,6 +179,7 @@ impl Task {
             Err(loss) => loss,
         };
         // The wire has been closed by now, so whoever hears of the loss can open the next one.
+        self.record_loss(&loss);
         let now = self.clock.now();
         let actions = self.exchanges.lost(loss.clone(), now);
         let _ = self.carry_out(actions).await;
@@ -174,10 +194,14 @@ impl Task {
     /// Until the link is lost, or the handle dropped. Only the waiting is ever interrupted, never what follows from it.
     async fn live(&mut self, wire: Wire, mut dropped: oneshot::Receiver<()>) -> Stop {
         let (mut reader, mut writer) = tokio::io::split(wire);
+        if let Some(tap) = &mut self.tap {
+            tap.opened(std::mem::take(&mut self.place));
+        }
         self.tell(Event::Opened).await?;
         loop {
             let deadline = [self.exchanges.next_deadline(), self.silent_at, self.stalled_at].into_iter().flatten().min();
             self.input.reserve(READ);
+            let known = self.input.len();
             // In this order, so that runs can be replayed. Orders come first since there are few of them: noise cannot hold
             // them up. Time comes last, so that an answer that is already here is not late.
             tokio::select! {
@@ -192,6 +216,9 @@ impl Task {
                 read = reader.read_buf(&mut self.input) => {
                     if read.map_err(io_loss)? == 0 {
                         return Err(Loss::Closed);
+                    }
+                    if let Some(tap) = &mut self.tap {
+                        tap.came(&self.input[known..]);
                     }
                     self.silent_at = None;
                     self.take_frames().await?;
@@ -224,6 +251,9 @@ impl Task {
                 self.exchanges.began(outgoing.lane, now);
             }
             if outgoing.bytes.is_empty() {
+                if let (Some(tap), Some(copy)) = (&mut self.tap, &outgoing.copy) {
+                    tap.sent(copy);
+                }
                 self.output.pop_front();
             }
         }
@@ -237,8 +267,12 @@ impl Task {
         let until = self.clock.instant_of(self.clock.now().after(LAST_WORDS));
         loop {
             self.input.reserve(READ);
+            let known = self.input.len();
             match timeout_at(until, reader.read_buf(&mut self.input)).await {
                 Ok(Ok(1..)) => {
+                    if let Some(tap) = &mut self.tap {
+                        tap.came(&self.input[known..]);
+                    }
                     if let Err(loss) = self.take_frames().await {
                         return loss;
                     }
@@ -253,7 +287,9 @@ impl Task {
         let speaks_tls = !self.heard && TLS_RECORDS.iter().any(|record| self.input.starts_with(record));
         loop {
             self.codec.set_status_outstanding(self.exchanges.status_outstanding());
+            let before = self.input.len();
             let decoded = self.codec.decode(&mut self.input);
+            self.record(before - self.input.len(), &decoded);
             let dropped = self.codec.decoder().resynchronised();
             self.codec.decoder().forget_resynchronisation();
             if let Ok(Some(Err(error))) = &decoded {
@@ -323,7 +359,8 @@ impl Task {
                 Action::Write { lane, request } => {
                     let mut bytes = BytesMut::new();
                     self.codec.encode(&request, &mut bytes).map_err(|error| Loss::Io(error.to_string()))?;
-                    self.output.push_back(Outgoing { lane, name: request.name(), bytes, began: false });
+                    let copy = self.tap.is_some().then(|| bytes.clone());
+                    self.output.push_back(Outgoing { lane, name: request.name(), bytes, began: false, copy });
                     if self.stalled_at.is_none() {
                         self.stalled_at = Some(self.clock.now().after(self.patience));
                     }
@@ -334,6 +371,25 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    /// What the decoder made of so many bytes.
+    fn record(&mut self, taken: usize, decoded: &Decoded) {
+        let Some(tap) = &mut self.tap else { return };
+        match decoded {
+            Ok(Some(Ok(_))) => tap.frame(taken, self.codec.decoder().last_size()),
+            Ok(Some(Err(error))) if !error.breaks_framing() => tap.frame(taken, self.codec.decoder().last_size()),
+            Ok(Some(Err(error))) | Err(CodecError::Protocol(error)) => tap.noise(taken, error.kind()),
+            Ok(None) | Err(CodecError::Io(_)) => tap.noise(taken, "noise"),
+        }
+    }
+
+    fn record_loss(&mut self, loss: &Loss) {
+        let Some(tap) = &mut self.tap else { return };
+        if let Some(Outgoing { began: true, bytes, copy: Some(copy), .. }) = self.output.front() {
+            tap.cut(copy.len() - bytes.len(), copy.len());
+        }
+        tap.lost(loss.to_string());
     }
 
     /// Tells the listener, as fast as it can listen. One that is gone has let go of the link.

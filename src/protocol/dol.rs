@@ -198,6 +198,21 @@ impl fmt::Debug for Dol {
     }
 }
 
+/// Goes through the values of data objects where they stand, so that they can be overwritten. What cannot be read, or has a tag
+/// that is not three bytes long, comes last, all in one and without a tag.
+pub fn each_value(bytes: &mut [u8], mut change: impl FnMut(Option<Tag>, &mut [u8])) {
+    let mut at = 0;
+    while at < bytes.len() {
+        let object = split_object(&bytes[at..]);
+        let Some((Ok(tag), value, rest)) = object.map(|(tag, value, rest)| (tag.try_into(), value.len(), rest.len())) else {
+            return change(None, &mut bytes[at..]);
+        };
+        let end = bytes.len() - rest;
+        change(Some(Tag(tag)), &mut bytes[end - value..end]);
+        at = end;
+    }
+}
+
 /// The hash is text in the published example. Should a terminal send bytes, they are written as text.
 fn text_or_hex(value: &[u8]) -> String {
     match std::str::from_utf8(value) {

@@ -35,6 +35,17 @@ const LENGTH_SENT_MAX: u32 = 254;
 pub const LENGTH_EXTENDED_MAX: u32 = 2 + 4 + 4 + 2 + 0xFFFF;
 
 impl BlockFormat {
+    /// The format of a whole frame. A default block never has the length 0, and an extended one never 16 MiB or more, so the
+    /// second byte tells them apart.
+    pub fn of_frame(frame: &[u8]) -> Self {
+        if frame.get(1) == Some(&0) { Self::Extended } else { Self::Default }
+    }
+
+    /// Where the payload of a frame begins.
+    pub const fn payload_at(self) -> usize {
+        1 + self.length_size() + LENGTH_MIN as usize
+    }
+
     /// How many bytes the length field has.
     pub(super) const fn length_size(self) -> usize {
         match self {
@@ -193,6 +204,8 @@ pub struct Decoder {
     reported: Vec<&'static str>,
     resynchronised: bool,
     silent: bool,
+    /// How many bytes the last frame had.
+    last_size: usize,
     /// Preamble and magic of the last frame, and whether the one before it had the same.
     seen: Option<(u8, u8)>,
     settled: bool,
@@ -220,6 +233,7 @@ impl Decoder {
             reported: Vec::new(),
             resynchronised: false,
             silent: false,
+            last_size: 0,
             seen: None,
             settled: false,
         }
@@ -251,6 +265,7 @@ impl Decoder {
                     let frame = Frame { preamble, magic, code: buffer[body + 1], payload: &buffer[body + 2..size - 1] };
                     let value = read(frame);
                     buffer.advance(size);
+                    self.last_size = size;
                     self.found(preamble, magic);
                     return Ok(Some(value));
                 }
@@ -297,6 +312,11 @@ impl Decoder {
     /// Needed on serial lines, above all with a P6X: any byte may be its preamble, so one byte of noise can claim the next 257.
     pub fn line_fell_silent(&mut self, buffer: &[u8]) {
         self.silent = !buffer.is_empty();
+    }
+
+    /// How many bytes the last frame had. What else a [`decode`](Self::decode) took out of the buffer lay before it and was none.
+    pub const fn last_size(&self) -> usize {
+        self.last_size
     }
 
     /// Whether bytes have been dropped since this was last [forgotten](Self::forget_resynchronisation). The checksum misses

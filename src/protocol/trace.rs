@@ -21,6 +21,10 @@ const QUIRKS: Quirks = Quirks::of(Family::Apollo);
 pub struct Explanation {
     /// Whether it is a sound frame with a message that is understood.
     pub sound: bool,
+    /// What it is called.
+    pub title: String,
+    /// What it says, or what is wrong with it: labels and values.
+    pub fields: Vec<(String, String)>,
     text: String,
 }
 
@@ -43,21 +47,39 @@ pub fn explain(from: Option<Direction>, bytes: &[u8]) -> Vec<Explanation> {
 }
 
 /// Lines with a label in front.
-struct Page(String);
+#[derive(Default)]
+struct Page {
+    text: String,
+    title: String,
+    fields: Vec<(String, String)>,
+}
 
 impl Page {
-    fn heading(&mut self, text: fmt::Arguments<'_>) {
+    /// The name, and what else the heading says.
+    fn heading(&mut self, title: &str, rest: fmt::Arguments<'_>) {
+        title.clone_into(&mut self.title);
         // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "{text}");
+        let _ = writeln!(self.text, "{title}{rest}");
+    }
+
+    /// What only the frame is about, not its message.
+    fn envelope(&mut self, label: &str, value: impl fmt::Display) {
+        let _ = writeln!(self.text, "  {label:<18} {value}");
     }
 
     fn line(&mut self, label: &str, value: impl fmt::Display) {
-        let _ = writeln!(self.0, "  {label:<18} {value}");
+        self.fields.push((label.to_owned(), value.to_string()));
+        self.envelope(label, value);
     }
 
     fn wrong(mut self, what: impl fmt::Display) -> Explanation {
         self.line("WRONG", what);
-        Explanation { sound: false, text: self.0 }
+        self.explained(false)
+    }
+
+    fn explained(self, sound: bool) -> Explanation {
+        let Self { text, title, fields } = self;
+        Explanation { sound, title, fields, text }
     }
 }
 
@@ -65,36 +87,35 @@ impl Page {
 fn explain_first(from: Option<Direction>, bytes: &[u8], at: usize) -> (Explanation, usize) {
     let preamble = bytes[0];
     let from = from.unwrap_or(if preamble == HOST_PREAMBLE { Direction::FromHost } else { Direction::FromTerminal });
-    let mut page = Page(String::new());
+    let mut page = Page::default();
     let all = bytes.len();
     if from == Direction::FromHost && preamble != HOST_PREAMBLE {
-        page.heading(format_args!("No frame at byte {at}"));
+        page.heading("No frame", format_args!(" at byte {at}"));
         return (page.wrong(ProtocolError::Preamble { found: preamble, expected: HOST_PREAMBLE }), all);
     }
-    // A default block never has the length 0, and an extended one never 16 MiB or more, so the second byte tells them apart.
-    let format = if bytes.get(1) == Some(&0) { BlockFormat::Extended } else { BlockFormat::Default };
+    let format = BlockFormat::of_frame(bytes);
     let body = 1 + format.length_size();
     let Some(field) = bytes.get(1..body) else {
-        page.heading(format_args!("Half a frame {from} at byte {at}"));
+        page.heading("Half a frame", format_args!(" {from} at byte {at}"));
         return (page.wrong(ProtocolError::Truncated { whole: body + LENGTH_MIN as usize + 1, came: all }), all);
     };
     let length = field.iter().fold(0u32, |length, byte| length << 8 | u32::from(*byte));
     let (least, most) = (LENGTH_MIN, format.length_max());
     if !(least..=most).contains(&length) {
-        page.heading(format_args!("No frame at byte {at}"));
+        page.heading("No frame", format_args!(" at byte {at}"));
         return (page.wrong(ProtocolError::Length { length, least, most }), all);
     }
     let whole = body + length as usize + 1;
     match bytes.get(body + 1) {
         Some(&code) => {
             let title = message::title(from, code, &QUIRKS).unwrap_or("Unknown message");
-            page.heading(format_args!("{title} ({code:02X}) {from}, {whole} bytes at byte {at}"));
+            page.heading(title, format_args!(" ({code:02X}) {from}, {whole} bytes at byte {at}"));
         }
-        None => page.heading(format_args!("Half a frame {from} at byte {at}")),
+        None => page.heading("Half a frame", format_args!(" {from} at byte {at}")),
     }
-    page.line("preamble", format_args!("{preamble:02X}"));
+    page.envelope("preamble", format_args!("{preamble:02X}"));
     let block = if format == BlockFormat::Extended { " (extended block)" } else { "" };
-    page.line("length", format_args!("{length}: magic, code and {} bytes of payload{block}", length - LENGTH_MIN));
+    page.envelope("length", format_args!("{length}: magic, code and {} bytes of payload{block}", length - LENGTH_MIN));
     let Some(frame) = bytes.get(..whole) else {
         return (page.wrong(ProtocolError::Truncated { whole, came: all }), all);
     };
@@ -107,14 +128,14 @@ fn explain_first(from: Option<Direction>, bytes: &[u8], at: usize) -> (Explanati
         if from == Direction::FromHost {
             return (page.wrong(ProtocolError::Magic { found: magic, expected: MAGIC }), whole);
         }
-        page.line("magic", format_args!("{magic:02X}; only a P6X may send another one than {MAGIC:02X}"));
+        page.envelope("magic", format_args!("{magic:02X}; only a P6X may send another one than {MAGIC:02X}"));
     }
     if found != expected {
         return (page.wrong(ProtocolError::Checksum { found, expected }), whole);
     }
-    page.line("checksum", format_args!("{found:02X}"));
+    page.envelope("checksum", format_args!("{found:02X}"));
     match understood {
-        Ok(()) => (Explanation { sound: true, text: page.0 }, whole),
+        Ok(()) => (page.explained(true), whole),
         Err(error) => (page.wrong(error), whole),
     }
 }

@@ -7,6 +7,7 @@ use crate::link;
 use crate::money::Amount;
 use crate::protocol::Family;
 use crate::protocol::request::Options;
+use crate::recorder;
 use crate::session::policy::Policy;
 
 use super::screen::Templates;
@@ -53,4 +54,6 @@ pub struct TerminalSettings {
     pub screens: Screens,
     /// The rules for its sessions.
     pub policy: Policy,
+    /// Whether and how its frames are recorded.
+    pub record: Option<recorder::Settings>,
 }

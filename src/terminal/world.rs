@@ -11,6 +11,7 @@ use crate::journal::record::Report;
 use crate::link::{Outcome, Whose};
 use crate::money::Currency;
 use crate::protocol::Request;
+use crate::recorder::Recorders;
 use crate::session::Session;
 use crate::session::actor::Observer as SessionObserver;
 use crate::time::{Clock, Timestamp};
@@ -29,6 +30,8 @@ pub struct Surroundings {
     pub observer: Arc<dyn Observer>,
     /// The site's currency.
     pub currency: Currency,
+    /// Who records frames.
+    pub recorders: Arc<Recorders>,
     /// The fleet.
     pub fleet: Recipient<FromTerminal>,
 }

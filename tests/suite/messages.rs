@@ -71,7 +71,7 @@ impl Bench {
         let timeouts = Timeouts { command: LIMIT, commit: LIMIT, authorise: LIMIT, card: LIMIT };
         let (ear, events) = mpsc::unbounded_channel();
         let settings = link::Settings { address, family, quirks: Quirks::of(family), timeouts };
-        let orders = link::open(settings, Generation(1), Clock::start(), Ear(ear).start().recipient());
+        let orders = link::open(settings, Generation(1), Clock::start(), Ear(ear).start().recipient(), None);
         let terminal = depot.terminal(&id).unwrap().clone();
         let mut bench = Self { terminal, unasked: Vec::new(), events, orders, tickets: 0, _depot: depot, _folder: folder };
         assert_eq!(bench.event().await, Event::Opened);

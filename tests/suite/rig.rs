@@ -7,6 +7,7 @@
 mod api;
 pub(crate) mod certificates;
 mod child;
+mod disk;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 pub(crate) use api::Api;
 pub(crate) use child::BINARY;
 use child::Child;
+pub(crate) use disk::SmallDisk;
 use site::Site;
 
 /// A broken program is told from a slow machine by this.
@@ -42,6 +44,7 @@ pub(crate) struct Builder {
     token: Option<&'static str>,
     log: &'static str,
     journal: Option<PathBuf>,
+    recorder: Option<(PathBuf, &'static str)>,
     environment: Vec<(String, String)>,
 }
 
@@ -128,6 +131,13 @@ impl Builder {
         self
     }
 
+    /// All terminals are recorded into this folder, which is in the rig's own unless it is somewhere else; says what becomes of
+    /// card data.
+    pub(crate) fn recorder(mut self, folder: impl Into<PathBuf>, cards: &'static str) -> Self {
+        self.recorder = Some((folder.into(), cards));
+        self
+    }
+
     /// A variable of the program's environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         set(&mut self.environment, name, value);
@@ -140,7 +150,7 @@ impl Builder {
         let site = Site::open(&self, folder.path());
         let journal = self.journal.clone().unwrap_or_else(|| folder.path().join("journal.db"));
         let config = folder.path().join("quittance.toml");
-        std::fs::write(&config, site::config(&self, &site, &journal)).unwrap();
+        std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
         let child = Child::start(&config, self.environment);
         let api = Api::new(&child.address(), self.token);
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
@@ -171,6 +181,7 @@ impl Rig {
             token: None,
             log: "info",
             journal: None,
+            recorder: None,
             environment: Vec::new(),
         };
         for (key, value) in [
@@ -247,6 +258,11 @@ impl Rig {
     /// The configuration's file.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("quittance.toml")
+    }
+
+    /// A file or folder in the rig's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The journal's file.

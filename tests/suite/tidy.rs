@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file imports only equal or lower rows.
-const ROWS: [(&str, u8); 16] = [
+const ROWS: [(&str, u8); 17] = [
     ("id", 0),
     ("money", 0),
     ("time", 0),
@@ -14,6 +14,7 @@ const ROWS: [(&str, u8); 16] = [
     ("metrics", 1),
     ("link", 2),
     ("journal", 2),
+    ("recorder", 2),
     ("session", 3),
     ("reconcile", 4),
     ("terminal", 5),

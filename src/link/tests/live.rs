@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::future::{Future, pending};
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,13 +15,16 @@ use tokio::sync::mpsc;
 
 use super::exchange::{COMMIT, OK, approved};
 
+use crate::id::TerminalId;
 use crate::journal::record::Cause;
 use crate::link::{
     Address, Event, Generation, Loss, Order, Orders, Outcome, Settings, Ticket, Timeouts, Told, Wire, open, open_with,
 };
-use crate::protocol::request::Request;
+use crate::metrics::Metrics;
+use crate::protocol::request::{Request, Setup, TimeoutAction};
 use crate::protocol::response::Response;
 use crate::protocol::{Family, Quirks};
+use crate::recorder::{self, Cards, Recorders, Tap};
 use crate::time::{Clock, Timestamp};
 
 // Host → terminal: preamble, length, magic, code, payload, sum.
@@ -61,14 +65,18 @@ struct Line {
 
 impl Line {
     fn new(address: Address, wire: Option<impl Future<Output = io::Result<Wire>> + 'static>) -> Self {
+        Self::tapped(address, None, wire)
+    }
+
+    fn tapped(address: Address, tap: Option<Tap>, wire: Option<impl Future<Output = io::Result<Wire>> + 'static>) -> Self {
         let second = Duration::from_secs;
         let timeouts = Timeouts { command: second(10), commit: second(60), authorise: second(30), card: second(120) };
         let settings = Settings { address, family: Family::Apollo, quirks: Quirks::of(Family::Apollo), timeouts };
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
-            Some(wire) => open_with(settings, GENERATION, clock, ear, wire),
-            None => open(settings, GENERATION, clock, ear),
+            Some(wire) => open_with(settings, GENERATION, clock, ear, tap, wire),
+            None => open(settings, GENERATION, clock, ear, tap),
         };
         Self { orders: Some(orders), events, tickets: Cell::new(0) }
     }
@@ -320,6 +328,60 @@ fn a_result_after_noise_does_not_settle_a_commit() {
         assert_eq!(line.end_of(2).await, Outcome::Unanswered(Cause::Resynchronised));
         assert_eq!(line.lost().await, Loss::Garbage);
     });
+}
+
+/// What crosses a noisy serial line is recorded as the link saw it: whole frames of both sides however the bytes came, what was
+/// no frame as noise, and what the last frame lacked.
+#[test]
+fn what_crosses_the_wire_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = recorder::Settings { path: folder.path().join("a.psp"), size: 1 << 20, cards: Cards::Masked };
+    paused(async {
+        let terminal: TerminalId = "a".parse().unwrap();
+        let clock = Clock::starting_at(Timestamp::from_unix_millis(0));
+        let currency = "EUR".parse().unwrap();
+        let metrics = Metrics::new("0", "0", currency, &[(terminal.clone(), Family::Apollo)]);
+        let recorders = Recorders::new(clock, Arc::new(metrics));
+        let tap = recorders.tap(&terminal, Family::Apollo, Quirks::of(Family::Apollo), &record);
+        // Nine bytes fit into the wire, so the Setup of ten never leaves as a whole.
+        let (ours, mut theirs) = tokio::io::duplex(9);
+        let mut line = Line::tapped(serial(), tap, Some(async { Ok(Wire::Pipe(ours)) }));
+        assert_eq!(line.event().await, Event::Opened);
+        line.ask(Request::Synchronize);
+        assert_eq!(received(&mut theirs).await, SYNCHRONIZE);
+        for piece in [&[0x55, 0x56][..], &ECHO[..2], &ECHO[2..]] {
+            theirs.write_all(piece).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(line.event_but_errors().await.outcome(), Some(Outcome::Answered(Response::Synchronize)));
+        line.ask(Request::Setup(Setup { timeout_seconds: 60, action: TimeoutAction::Void }));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        theirs.write_all(&RESULT_OK[..5]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        drop(theirs);
+        while !matches!(line.event().await, Event::Lost(_)) {}
+        drop(line);
+        recorders.close();
+    });
+    let text = std::fs::read_to_string(&record.path).unwrap();
+    let lines: Vec<&str> = text.lines().map(|line| line.split_once("Z 1 ").map_or(line, |(_, what)| what)).collect();
+    let expected = [
+        "# quittance-frames 1 terminal=a family=apollo cards=masked part=begun",
+        "opened serial /dev/terminal at 57600 baud",
+        "host CC 02 3C 24 2E",
+        "noise 2 preamble",
+        "terminal AA 02 3C 24 0C",
+        "host cut 9 of 10",
+        "noise 5 incomplete AA 03 3C 00",
+        "lost the other side closed the link, or the device was unplugged",
+    ];
+    assert_eq!(lines, expected);
+}
+
+impl Event {
+    fn outcome(self) -> Option<Outcome> {
+        if let Self::Ended { outcome, .. } = self { Some(outcome) } else { None }
+    }
 }
 
 #[test]

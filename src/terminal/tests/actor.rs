@@ -11,10 +11,12 @@ use crate::id::{SessionId, TerminalId};
 use crate::journal::record::{DeadManAction, Report};
 use crate::journal::{Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
+use crate::metrics::Metrics;
 use crate::money::Amount;
 use crate::protocol::request::Options;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Quirks, Request};
+use crate::recorder::Recorders;
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
@@ -111,6 +113,7 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
         },
+        record: None,
     }
 }
 
@@ -136,11 +139,15 @@ impl Stand {
         let (view, mut views) = watch::channel(None);
         let (session_sender, session) = watch::channel(None);
         let fleet = Fleet(None).start();
+        let clock = Clock::start();
+        let currency = "EUR".parse().unwrap();
+        let metrics = Metrics::new("0", "0", currency, &[(id.clone(), Family::Apollo)]);
         let around = Surroundings {
             journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
-            clock: Clock::start(),
+            clock,
             observer: Arc::new(Witness { view, session: session_sender }),
-            currency: "EUR".parse().unwrap(),
+            currency,
+            recorders: Arc::new(Recorders::new(clock, Arc::new(metrics))),
             fleet: fleet.clone().recipient(),
         };
         let mut settings = settings(&id, depot.address(&id).unwrap());

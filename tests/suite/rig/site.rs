@@ -89,7 +89,7 @@ impl Drop for Site {
 }
 
 /// The configuration of a rig.
-pub(super) fn config(builder: &Builder, site: &Site, journal: &Path) -> String {
+pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Path) -> String {
     let mut text = String::from("[site]\nid = \"rig\"\ncurrency = \"EUR\"\n\n");
     write!(text, "[log]\nfilter = \"{}\"\n\n[api]\nlisten = \"127.0.0.1:0\"\n", builder.log).unwrap();
     if let Some(token) = builder.token {
@@ -97,6 +97,10 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path) -> String {
         writeln!(text, "tokens = [{{ name = \"rig\", role = \"admin\", sha256 = \"{digest}\" }}]").unwrap();
     }
     write!(text, "\n[journal]\npath = \"{}\"\n", journal.display()).unwrap();
+    if let Some((recordings, cards)) = &builder.recorder {
+        let recordings = folder.join(recordings);
+        write!(text, "\n[recorder]\nfolder = \"{}\"\nsize = \"1MiB\"\ncards = \"{cards}\"\n", recordings.display()).unwrap();
+    }
     table(&mut text, "[policy]", &builder.policy);
     table(&mut text, "[supervision]", &builder.supervision);
     let timeouts: Vec<String> = builder.timeouts.iter().map(|(key, value)| format!("{key} = {value}")).collect();
