@@ -290,6 +290,7 @@ pub(super) fn view() -> View {
         protocol: Some(Accepted { version: 3, options: vec!["events"], missing: vec!["extended_block"] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
+        timer_in_question: false,
         reconciled: true,
     }
 }

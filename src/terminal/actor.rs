@@ -213,6 +213,7 @@ impl TerminalActor {
             protocol: self.machine.accepted().map(|accepted| Accepted::of(self.settings.options, accepted)),
             last_reconciliation: self.last_reconciliation.clone(),
             last_error: self.last_error.clone(),
+            timer_in_question: self.machine.timer_in_question(),
             reconciled: self.reconciled,
         }
     }

@@ -312,13 +312,14 @@ impl Rig {
 
 /// What a charger does.
 impl Rig {
-    /// Opens a card flow, as soon as the terminal has ended the one before it; the session's name. (A cancelled session has ended
-    /// a moment before its terminal has.)
+    /// Opens a card flow, as soon as the terminal has ended the one before it and its link is up; the session's name. (A cancelled
+    /// session has ended a moment before its terminal has, and on a slow machine an answer may come too late for the link.)
     pub(crate) fn open(&self, terminal: &str, amount: u32) -> String {
         let wanted = json!({ "terminal": terminal, "amount": amount });
         let (status, body) = self.until("no other card flow", || {
             let answer = self.api.post("/v1/sessions", &wanted);
-            (answer.1["code"] != "terminal_busy").then_some(answer)
+            let later = ["terminal_busy", "terminal_not_ready"];
+            later.iter().all(|code| answer.1["code"] != *code).then_some(answer)
         });
         assert_eq!(status, 201, "{body}");
         assert_eq!(body["state"], "waiting_card", "{body}");
