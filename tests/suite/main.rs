@@ -10,6 +10,7 @@ mod allocations;
 mod ask;
 mod check;
 mod console;
+mod coverage;
 mod crowd;
 mod doubt;
 mod flows;
