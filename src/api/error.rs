@@ -104,6 +104,8 @@ impl Problem {
             "already_decided" => "Another decision was made before",
             "not_supported" => "Not supported",
             "no_hold" => "There is no hold",
+            "update_under_way" => "The hold is just being changed",
+            "update_declined" => "The hold was not changed",
             "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
             "unauthorised" => "A token is needed",
@@ -123,6 +125,8 @@ impl From<Refusal> for Problem {
             | Refusal::NotSupported(_)
             | Refusal::NoHold { .. }
             | Refusal::NoCard { .. }
+            | Refusal::UpdateUnderWay { .. }
+            | Refusal::UpdateDeclined { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -9,14 +9,16 @@ use sha2::{Digest, Sha256};
 
 use super::auth::{Admin, By, Operator, Viewer};
 use super::body::Body;
+use super::depot::Enough;
 use super::error::{Problem, quoted};
 use super::query::Query;
-use super::view::SessionView;
+use super::view::{SessionView, why_not_updated};
 use super::{ANSWER_LIMIT, Api, in_time, only};
 use crate::fleet::{Filter, Wanted};
 use crate::id::{Connector, SessionId};
 use crate::journal::record::{Idempotency, Outcome};
 use crate::money::Amount;
+use crate::session::update::Answer;
 use crate::session::{Command, Refusal, Session, State};
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
@@ -158,32 +160,44 @@ async fn void(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Dat
 
 /// Decides, and waits for the terminal as long as the contract allows. From the decision on nothing is a failure any more:
 /// whatever happens next, the answer says that it is durable.
-#[expect(clippy::disallowed_methods, reason = "a driver that asks how much of its time to answer is left")]
 async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Command) -> Result<HttpResponse, Problem> {
     let limit = wait(&Query::of(request, &["wait"])?, ANSWER_LIMIT)?.unwrap_or(ANSWER_LIMIT);
+    let enough = |session: &Session| !session.undisposed() || matches!(session.state, State::Uncertain(_));
+    let (_, session) = then_wait(api, id, command, limit, Box::new(enough)).await?;
+    let confirmed = matches!(session.state, State::Disposed(_));
+    Ok(api.shown(HttpResponse::build(if confirmed { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
+}
+
+/// Does something to a session, then waits until it has come far enough; the session right after it was done, and in the end.
+#[expect(clippy::disallowed_methods, reason = "a driver that asks how much of its time to answer is left")]
+async fn then_wait(
+    api: &Api,
+    id: SessionId,
+    command: Command,
+    limit: Duration,
+    enough: Enough,
+) -> Result<(Session, Session), Problem> {
     let in_all = tokio::time::sleep(ANSWER_LIMIT);
     tokio::pin!(in_all);
-    let decided = tokio::select! {
+    let done = tokio::select! {
         biased;
-        decided = api.depot.command(id, command) => decided?,
+        done = api.depot.command(id, command) => done?,
         () = &mut in_all => return Err(Problem::no_answer(ANSWER_LIMIT)),
     };
     let session = if limit.is_zero() {
-        decided
+        done.clone()
     } else {
-        let enough = |session: &Session| !session.undisposed() || matches!(session.state, State::Uncertain(_));
         // The wait is over first, so that it can say how the session is by then: attempts, and why they failed.
         let until = in_all.deadline();
         let left = until.saturating_duration_since(tokio::time::Instant::now());
         in_all.as_mut().reset(until + GRACE);
         tokio::select! {
             biased;
-            later = api.depot.wait(id, limit.min(left), Box::new(enough)) => later.unwrap_or(decided),
-            () = &mut in_all => decided,
+            later = api.depot.wait(id, limit.min(left), enough) => later.unwrap_or_else(|_| done.clone()),
+            () = &mut in_all => done.clone(),
         }
     };
-    let confirmed = matches!(session.state, State::Disposed(_));
-    Ok(api.shown(HttpResponse::build(if confirmed { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
+    Ok((done, session))
 }
 
 async fn cancel(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -239,9 +253,27 @@ async fn authorise(_by: By<Operator>, request: HttpRequest, body: Body, api: web
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
-async fn update(_by: By<Operator>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    in_time(api.depot.session(id(&request)?)).await?;
-    Err(Refusal::NotSupported("a hold cannot be raised or lowered here".to_owned()).into())
+async fn update(_by: By<Operator>, request: HttpRequest, mut body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let session = id(&request)?;
+    let amount = body.amount("amount")?;
+    body.nothing_else()?;
+    let known = |session: &Session| !session.updating();
+    let (asked, later) = then_wait(&api, session, Command::Update(amount), ANSWER_LIMIT, Box::new(known)).await?;
+    // Nothing had to be asked: so much was held already.
+    let answer = later.update.filter(|_| asked.updating()).and_then(|update| update.answer);
+    match answer {
+        Some(Answer::Declined(_) | Answer::Refused(_)) => {
+            let why = answer.and_then(why_not_updated).unwrap_or_default();
+            Err(Refusal::UpdateDeclined { session, why }.into())
+        }
+        Some(Answer::Unsent) => {
+            let why = "its link was gone before the hold could be raised or lowered".to_owned();
+            Err(Refusal::TerminalNotReady { terminal: later.terminal, why }.into())
+        }
+        Some(Answer::Unanswered(_)) => Ok(api.shown(HttpResponse::Accepted(), &later)),
+        None if later.updating() => Ok(api.shown(HttpResponse::Accepted(), &later)),
+        Some(Answer::Approved | Answer::Partly) | None => Ok(api.shown(HttpResponse::Ok(), &later)),
+    }
 }
 
 impl Api {

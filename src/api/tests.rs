@@ -222,9 +222,11 @@ pub(crate) fn opened() -> Session {
         idempotency: None,
         currency: "EUR".parse().unwrap(),
         amount_requested: Some(Amount::from_minor(5000)),
+        asked_bank_at: None,
         card: None,
         state: State::Opened,
         hold: None,
+        update: None,
         energy: None,
         disposal: None,
         created_at: at("2026-03-01T10:00:00Z"),
@@ -250,6 +252,7 @@ pub(crate) fn held() -> Session {
             end_by: at("2026-03-01T22:00:20Z"),
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
+            reused_by: None,
         }),
         energy: Some(Amount::from_minor(1240)),
         changed_at: at("2026-03-01T10:30:00Z"),
@@ -287,6 +290,7 @@ pub(super) fn view() -> View {
         protocol: Some(Accepted { version: 3, options: vec!["events"], missing: vec!["extended_block"] }),
         last_reconciliation: None,
         last_error: Some("no answer\nto Get Status".to_owned()),
+        timer_in_question: false,
         reconciled: true,
     }
 }

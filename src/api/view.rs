@@ -12,6 +12,7 @@ use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
 use crate::session::state::{Disposal, Failure};
+use crate::session::update::{Answer, Update};
 use crate::session::{Session, State};
 use crate::terminal::{Identity, View};
 use crate::time::Timestamp;
@@ -27,6 +28,7 @@ pub(super) struct SessionView<'a> {
     state: &'static str,
     amount_requested: Option<u32>,
     amount_held: Option<u32>,
+    amount_held_at_most: Option<u32>,
     amount_energy: Option<u32>,
     amount_final: Option<u32>,
     currency: &'a str,
@@ -37,6 +39,7 @@ pub(super) struct SessionView<'a> {
     deadline_at: Option<Timestamp>,
     disposed_at: Option<Timestamp>,
     why: Option<String>,
+    update: Option<UpdateView>,
     disposal: Option<DisposalView>,
 }
 
@@ -44,6 +47,13 @@ pub(super) struct SessionView<'a> {
 pub(super) struct CardView<'a> {
     hash: Option<&'a str>,
     masked_pan: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UpdateView {
+    amount: u32,
+    state: &'static str,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +93,7 @@ impl<'a> SessionView<'a> {
             state: session.state_name(),
             amount_requested: session.amount_requested.map(Amount::minor),
             amount_held: hold.and_then(|hold| hold.amount).map(Amount::minor),
+            amount_held_at_most: session.held_at_most().map(Amount::minor),
             amount_energy: session.energy.map(Amount::minor),
             amount_final,
             currency: session.currency.as_str(),
@@ -93,8 +104,35 @@ impl<'a> SessionView<'a> {
             deadline_at: deadline,
             disposed_at,
             why: why(session),
+            update: session.update.as_ref().map(UpdateView::of),
             disposal: session.disposal.as_ref().map(DisposalView::of),
         }
+    }
+}
+
+impl UpdateView {
+    fn of(update: &Update) -> Self {
+        let state = match update.answer {
+            None => "under_way",
+            Some(Answer::Approved) => "approved",
+            Some(Answer::Partly) => "partly_approved",
+            Some(Answer::Declined(_)) => "declined",
+            Some(Answer::Refused(_)) => "refused",
+            Some(Answer::Unsent) => "unsent",
+            Some(Answer::Unanswered(_)) => "unanswered",
+        };
+        Self { amount: update.asked.minor(), state, why: update.answer.and_then(why_not_updated) }
+    }
+}
+
+/// Why a hold is not what was asked for.
+pub(super) fn why_not_updated(answer: Answer) -> Option<String> {
+    match answer {
+        Answer::Approved | Answer::Partly => None,
+        Answer::Declined(reason) => Some(declined(reason)),
+        Answer::Refused(reason) => Some(last_error(Failure::Refused(reason))),
+        Answer::Unsent => Some(last_error(Failure::Unsent)),
+        Answer::Unanswered(cause) => Some(last_error(Failure::Unanswered(cause))),
     }
 }
 
@@ -267,10 +305,7 @@ impl<'a> Compared<'a> {
 fn why(session: &Session) -> Option<String> {
     match &session.state {
         State::Uncertain(why) | State::Failed(why) => Some(why.clone()),
-        State::Declined(None) => Some("the bank or the terminal declined, without a reason".to_owned()),
-        State::Declined(Some(reason)) => {
-            Some(format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(*reason)))
-        }
+        State::Declined(reason) => Some(declined(*reason)),
         State::Cancelled(by) => Some(cancelled_by(*by).to_owned()),
         State::Disposed(Outcome::Expired) => Some("the terminal's own timer has ended the hold".to_owned()),
         State::Opened
@@ -280,6 +315,13 @@ fn why(session: &Session) -> Option<String> {
         | State::Held
         | State::Disposing
         | State::Disposed(Outcome::Committed(_) | Outcome::Voided) => None,
+    }
+}
+
+fn declined(reason: Option<u8>) -> String {
+    match reason {
+        None => "the bank or the terminal declined, without a reason".to_owned(),
+        Some(reason) => format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(reason)),
     }
 }
 

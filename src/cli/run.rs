@@ -15,7 +15,7 @@ use crate::api;
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Entry, Fact, Journal, JournalError, JournalObserver};
+use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver};
 use crate::metrics::Metrics;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
@@ -33,9 +33,6 @@ const REPLAY_STEP: usize = 1000;
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
 const CLOCK_JUMP_MILLIS: i64 = 2000;
 
-/// How often the metrics are folded when nobody reads them.
-const METRICS_UPKEEP: Duration = Duration::from_secs(30);
-
 /// More arbiters than this do not help: terminals wait for wires, and the journal has one writer.
 const ARBITERS_AT_MOST: usize = 4;
 
@@ -49,6 +46,14 @@ impl JournalObserver for JournalMetrics {
 
     fn failed(&self) {
         self.0.journal_error();
+    }
+
+    fn health(&self, now: &Health) {
+        // What is damaged can still be appended to: open holds are disposed of.
+        self.0.set_journal_writable(!matches!(now, Health::Failing(_)));
+        if matches!(now, Health::Damaged(_)) {
+            self.0.journal_is_damaged();
+        }
     }
 }
 
@@ -92,8 +97,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let clock = Clock::start();
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let revision = env!("QUITTANCE_REVISION");
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names);
-    let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names));
 
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
     let journal: Arc<dyn Journal> =
@@ -101,6 +105,9 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let (ledger, unsound) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
     let totals = ledger.totals();
     info!(sessions = totals.sessions, undisposed = totals.undisposed, imbalance = totals.imbalance(), "journal replayed");
+    if unsound.is_some() {
+        metrics.journal_is_damaged();
+    }
     let fact = Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
     append(journal.as_ref(), clock, fact).await;
 
@@ -126,7 +133,6 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let handle = server.handle();
     let serving = actix::spawn(server);
     actix::spawn(watch_clock(clock));
-    actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");
     service::ready(&address.to_string());
@@ -176,15 +182,6 @@ async fn append(journal: &dyn Journal, clock: Clock, fact: Fact) {
     let entry = Entry { at: clock.now(), terminal: None, session: None, fact };
     if let Err(error) = journal.append(vec![entry]).await {
         warn!(%error, "the program's own record could not be appended");
-    }
-}
-
-/// Histograms gather what was recorded until somebody reads them. Where nobody scrapes, they would grow for ever.
-async fn keep_metrics_small(metrics: Arc<Metrics>) {
-    let mut every = tokio::time::interval(METRICS_UPKEEP);
-    loop {
-        every.tick().await;
-        metrics.upkeep();
     }
 }
 

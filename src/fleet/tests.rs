@@ -47,7 +47,7 @@ impl Rig {
         );
         let config = config::parse(&text, &config::Environment::new()).unwrap();
         let families = [(name.clone(), Family::Apollo)];
-        let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families).unwrap());
+        let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families));
         let journal = MemoryJournal::with(records);
         let settings = Settings {
             terminals: config.terminals,
@@ -247,4 +247,50 @@ async fn a_decision_that_is_not_durable_is_no_decision() {
     };
     tokio::time::timeout(LIMIT, again).await.unwrap();
     rig.until(session, "voided").await;
+}
+
+/// Half a day without a customer, in simulated time: no series goes, no counter begins again, and what is held stays held. (A
+/// recorder that forgets what was not touched for a while would hide a forgotten hold.)
+#[actix::test]
+async fn a_quiet_night_takes_nothing_from_the_metrics() {
+    let rig = Rig::start().await;
+    let first = rig.held(1).await;
+    rig.fleet.command(first, Command::Commit(Amount::from_minor(3140))).await.unwrap();
+    rig.until(first, "committed").await;
+    let open = rig.held(2).await;
+    rig.fleet.command(open, Command::Energy(Amount::from_minor(100))).await.unwrap();
+    let series = |text: &str| -> BTreeMap<String, f64> {
+        let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
+        samples.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
+    };
+    let evening = series(&rig.metrics.render());
+    tokio::time::pause();
+    let fell_asleep = rig.fleet.inner.clock.now();
+    tokio::time::sleep(Duration::from_secs(11 * 3600)).await;
+    let slept = rig.fleet.inner.clock.now().since(fell_asleep);
+    tokio::time::resume();
+    assert!(slept >= Duration::from_secs(11 * 3600), "{slept:?}");
+    let text = rig.metrics.render();
+    let morning = series(&text);
+
+    assert_eq!(evening.keys().collect::<Vec<_>>(), morning.keys().collect::<Vec<_>>());
+    let counts = |series: &&String| ["_total{", "_count{", "_bucket{", "_sum{"].iter().any(|part| series.contains(part));
+    for series in evening.keys().filter(counts) {
+        assert!(morning[series] >= evening[series], "{series}: {} after {}", morning[series], evening[series]);
+    }
+    for (series, value) in [
+        ("quittance_sessions_undisposed{", 1.0),
+        ("quittance_held_amount_minor{", 5000.0),
+        ("quittance_sessions_approved_total{", 2.0),
+        ("quittance_committed_amount_minor_total{", 3140.0),
+        ("quittance_ledger_imbalance{", 0.0),
+    ] {
+        let shown: Vec<f64> = morning.iter().filter(|(name, _)| name.starts_with(series)).map(|(_, value)| *value).collect();
+        assert_eq!(shown, [value], "{series}");
+    }
+    let oldest = |series: &BTreeMap<String, f64>| series["quittance_oldest_undisposed_timestamp_seconds{terminal=\"bay-01\",family=\"apollo\"}"];
+    assert!(oldest(&morning) > 0.0 && oldest(&morning) == oldest(&evening));
+    // The night was lived through and not skipped: the terminal was asked for its status all the time.
+    let asked = |series: &BTreeMap<String, f64>| series["quittance_exchange_duration_seconds_count{terminal=\"bay-01\",family=\"apollo\",command=\"get_status\"}"];
+    assert!(asked(&morning) - asked(&evening) > 1000.0, "{text}");
 }

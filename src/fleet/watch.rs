@@ -36,7 +36,13 @@ struct Tally {
     in_doubt: i64,
     uncertain: i64,
     held_minor: i64,
+    in_doubt_minor: i64,
+    pending: i64,
+    past_fifth_attempt: i64,
 }
+
+/// A ladder's first five steps take minutes. Whoever is still on it then has a reason that does not go away by itself.
+const MANY_ATTEMPTS: u32 = 5;
 
 impl Tally {
     fn add(&mut self, session: &Session, sign: i64) {
@@ -44,11 +50,19 @@ impl Tally {
             return;
         }
         let held = session.hold.as_ref().and_then(|hold| hold.amount).map_or(0, |amount| i64::from(amount.minor()));
-        self.undisposed = self.undisposed.saturating_add(sign);
-        self.held_minor = self.held_minor.saturating_add(sign.saturating_mul(held));
-        match session.state {
-            State::InDoubt(_) => self.in_doubt = self.in_doubt.saturating_add(sign),
-            State::Uncertain(_) => self.uncertain = self.uncertain.saturating_add(sign),
+        let add = |sum: &mut i64, number: i64| *sum = sum.saturating_add(sign.saturating_mul(number));
+        add(&mut self.undisposed, 1);
+        add(&mut self.held_minor, held);
+        match (&session.state, &session.disposal) {
+            (State::InDoubt(_), _) => {
+                add(&mut self.in_doubt, 1);
+                add(&mut self.in_doubt_minor, session.amount_requested.map_or(0, |amount| i64::from(amount.minor())));
+            }
+            (State::Uncertain(_), _) => add(&mut self.uncertain, 1),
+            (State::Disposing, Some(disposal)) => {
+                add(&mut self.pending, 1);
+                add(&mut self.past_fifth_attempt, i64::from(disposal.attempts >= MANY_ATTEMPTS));
+            }
             _ => {}
         }
     }
@@ -73,6 +87,11 @@ impl Watch {
         for session in ledger.sessions() {
             tallies.entry(session.terminal.clone()).or_default().add(session, 1);
         }
+        let strangers = tallies.iter().filter(|(terminal, _)| !terminals.contains(terminal));
+        let (stranded, minor) = strangers.fold((0_i64, 0_i64), |(stranded, minor), (_, tally)| {
+            (stranded.saturating_add(tally.undisposed), minor.saturating_add(tally.held_minor))
+        });
+        metrics.set_stranded(count(stranded), u64::try_from(minor).unwrap_or(0));
         let watch = Self { board, metrics, tallies: Mutex::new(tallies) };
         for terminal in terminals {
             watch.tally(terminal, |_| {});
@@ -89,6 +108,8 @@ impl Watch {
             metrics.set_in_doubt(count(tally.in_doubt));
             metrics.set_uncertain(count(tally.uncertain));
             metrics.set_held(u64::try_from(tally.held_minor).unwrap_or(0));
+            metrics.set_in_doubt_amount(u64::try_from(tally.in_doubt_minor).unwrap_or(0));
+            metrics.set_disposals(count(tally.pending), count(tally.past_fifth_attempt));
             metrics.set_ledger_imbalance(tally.imbalance());
         }
     }
@@ -173,6 +194,7 @@ impl Observer for Watch {
             metrics.link_up(view.link == LinkState::Up);
             metrics.quarantined(view.link == LinkState::Quarantined);
             metrics.state(view.state);
+            metrics.set_dead_man_mismatch(view.timer_in_question && view.undisposed > 0);
         }
         self.board.publish_terminal(view);
     }

@@ -152,6 +152,30 @@ pub enum Fact {
         /// The session that the tap had opened and that was cancelled for it; none on a terminal that scans all the time.
         tapped_in: Option<SessionId>,
     },
+    /// Update Session is about to be sent: the hold may be the old total or the new one from here on.
+    UpdateIntended {
+        /// The new total.
+        amount: Amount,
+    },
+    /// It never left: the hold is as before.
+    UpdateUnsent,
+    /// The terminal said how much is held now.
+    HoldUpdated {
+        /// So much.
+        amount: Amount,
+    },
+    /// The hold is as before.
+    UpdateRefused {
+        /// The bank has declined; otherwise the terminal said Not OK.
+        declined: bool,
+        /// The reason, when there is any: the bank's (PSP, Session Declined) or the terminal's (PSP, Errors).
+        reason: Option<u8>,
+    },
+    /// It may have arrived, but no answer came: the hold is the old total or the new one.
+    UpdateUnanswered {
+        /// What happened instead.
+        cause: Cause,
+    },
     /// What will become of the hold. Said once; every attempt repeats it.
     DisposalDecided {
         /// Commit of an amount, or void.
@@ -189,6 +213,12 @@ pub enum Fact {
         outcome: Outcome,
         /// How we know.
         confirmed_by: ConfirmedBy,
+    },
+    /// The terminal has given the hold's number to another session, so that nothing can be said about this one any more: a Commit or
+    /// Void of the number would end the other.
+    NumberReused {
+        /// The other session.
+        by: SessionId,
     },
     /// We cannot find out any more; a person must.
     BecameUncertain {
@@ -228,12 +258,18 @@ impl Fact {
             Self::Failed { .. } => "failed",
             Self::EnergyReported { .. } => "energy_reported",
             Self::StopTapped { .. } => "stop_tapped",
+            Self::UpdateIntended { .. } => "update_intended",
+            Self::UpdateUnsent => "update_unsent",
+            Self::HoldUpdated { .. } => "hold_updated",
+            Self::UpdateRefused { .. } => "update_refused",
+            Self::UpdateUnanswered { .. } => "update_unanswered",
             Self::DisposalDecided { .. } => "disposal_decided",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::AttemptUnsent { .. } => "attempt_unsent",
             Self::AttemptUnanswered { .. } => "attempt_unanswered",
             Self::AttemptRefused { .. } => "attempt_refused",
             Self::Disposed { .. } => "disposed",
+            Self::NumberReused { .. } => "number_reused",
             Self::BecameUncertain { .. } => "became_uncertain",
             Self::Resolved { .. } => "resolved",
         }

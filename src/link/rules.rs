@@ -42,9 +42,9 @@ const RECEIPT: Duration = Duration::from_secs(15);
 pub(super) fn allowed(request: &Request, timeouts: Timeouts) -> Duration {
     match request {
         Request::StartSession(_) | Request::ReadCard(_) => timeouts.card.saturating_add(timeouts.command),
-        Request::AuthSession => timeouts.authorise,
-        // PSP, Timeouts, does not name Update Session, but a bank is asked, and a doubt about a hold costs more than patience.
-        Request::CommitSession { .. } | Request::VoidSession { .. } | Request::UpdateSession { .. } => timeouts.commit,
+        // PSP, Timeouts, does not name Update Session; but it asks the bank just as Auth does, and giving up early makes a doubt.
+        Request::AuthSession | Request::UpdateSession { .. } => timeouts.authorise,
+        Request::CommitSession { .. } | Request::VoidSession { .. } => timeouts.commit,
         Request::GetReceipt(_) => timeouts.command.max(RECEIPT),
         Request::Reset
         | Request::Synchronize

@@ -14,10 +14,23 @@ pub(super) struct Name {
 pub(super) enum Kind {
     /// Only grows.
     Counter,
+    /// Only grows, and shows fractions: a counter of seconds.
+    Seconds,
     /// Goes up and down.
     Gauge,
     /// Durations, in buckets with these upper limits in seconds.
     Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// As Prometheus calls it.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Counter | Self::Seconds => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
 }
 
 /// Every request that is exchanged: the `command` label.
@@ -116,6 +129,11 @@ pub(super) const OLDEST_UNDISPOSED: Name = Name {
 };
 pub(super) const HELD_AMOUNT: Name =
     Name { name: "quittance_held_amount_minor", kind: Kind::Gauge, help: "Money held on cards, in minor units." };
+pub(super) const IN_DOUBT_AMOUNT: Name = Name {
+    name: "quittance_in_doubt_amount_minor",
+    kind: Kind::Gauge,
+    help: "Money asked for by sessions of which nobody knows whether there is a hold, in minor units.",
+};
 pub(super) const COMMITTED_AMOUNT: Name = Name {
     name: "quittance_committed_amount_minor_total",
     kind: Kind::Counter,
@@ -130,6 +148,16 @@ pub(super) const DISPOSAL_ATTEMPTS: Name = Name {
     name: "quittance_disposal_attempts_total",
     kind: Kind::Counter,
     help: "Commits and voids that were sent, by what came of them.",
+};
+pub(super) const DISPOSALS_PENDING: Name = Name {
+    name: "quittance_disposals_pending",
+    kind: Kind::Gauge,
+    help: "Sessions whose commit or void is decided and that the terminal has not confirmed.",
+};
+pub(super) const DISPOSALS_PAST_FIFTH_ATTEMPT: Name = Name {
+    name: "quittance_disposals_past_fifth_attempt",
+    kind: Kind::Gauge,
+    help: "Sessions whose commit or void has been sent five times or more and that the terminal has not confirmed.",
 };
 pub(super) const LEDGER_IMBALANCE: Name = Name {
     name: "quittance_ledger_imbalance",
@@ -152,6 +180,11 @@ pub(super) const TERMINAL_QUARANTINED: Name = Name {
     name: "quittance_terminal_quarantined",
     kind: Kind::Gauge,
     help: "1 when the link failed too often and is tried slowly.",
+};
+pub(super) const DEAD_MAN_MISMATCH: Name = Name {
+    name: "quittance_dead_man_mismatch",
+    kind: Kind::Gauge,
+    help: "1 when there are holds while the terminal has refused, or not yet confirmed, the timer with which it ends them itself.",
 };
 pub(super) const EXCHANGE_DURATION: Name = Name {
     name: "quittance_exchange_duration_seconds",
@@ -207,11 +240,46 @@ pub(super) const JOURNAL_APPEND_DURATION: Name = Name {
 };
 pub(super) const JOURNAL_ERRORS: Name =
     Name { name: "quittance_journal_errors_total", kind: Kind::Counter, help: "Appends that failed." };
+pub(super) const JOURNAL_WRITABLE: Name = Name {
+    name: "quittance_journal_writable",
+    kind: Kind::Gauge,
+    help: "1 when the last append, or the last try since a failed one, went well; at 0 no money moves.",
+};
+pub(super) const JOURNAL_DAMAGED: Name = Name {
+    name: "quittance_journal_damaged",
+    kind: Kind::Gauge,
+    help: "1 when a part of the journal cannot be relied on; then no cards are taken.",
+};
+pub(super) const SESSIONS_STRANDED: Name = Name {
+    name: "quittance_sessions_stranded",
+    kind: Kind::Gauge,
+    help: "Undisposed sessions of terminals that are not configured: nobody can dispose of them.",
+};
+pub(super) const STRANDED_AMOUNT: Name = Name {
+    name: "quittance_stranded_amount_minor",
+    kind: Kind::Gauge,
+    help: "Money held by sessions of terminals that are not configured, in minor units.",
+};
+pub(super) const PROCESS_CPU_SECONDS: Name = Name {
+    name: "process_cpu_seconds_total",
+    kind: Kind::Seconds,
+    help: "Time that the process has spent on processors, in seconds.",
+};
+pub(super) const PROCESS_RESIDENT_MEMORY: Name =
+    Name { name: "process_resident_memory_bytes", kind: Kind::Gauge, help: "Resident memory, in bytes." };
+pub(super) const PROCESS_OPEN_FDS: Name = Name { name: "process_open_fds", kind: Kind::Gauge, help: "Open file descriptors." };
+pub(super) const PROCESS_MAX_FDS: Name =
+    Name { name: "process_max_fds", kind: Kind::Gauge, help: "How many file descriptors may be open." };
+pub(super) const PROCESS_START_TIME: Name = Name {
+    name: "process_start_time_seconds",
+    kind: Kind::Gauge,
+    help: "When the process was started, in seconds since 1970.",
+};
 pub(super) const BUILD_INFO: Name =
     Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
 
 /// All of them.
-pub(super) const ALL: [Name; 30] = [
+pub(super) const ALL: [Name; 43] = [
     SESSIONS_APPROVED,
     SESSIONS_DECLINED,
     SESSIONS_DISPOSED,
@@ -221,14 +289,18 @@ pub(super) const ALL: [Name; 30] = [
     SESSIONS_UNCERTAIN,
     OLDEST_UNDISPOSED,
     HELD_AMOUNT,
+    IN_DOUBT_AMOUNT,
     COMMITTED_AMOUNT,
     DISPOSAL_DURATION,
     DISPOSAL_ATTEMPTS,
+    DISPOSALS_PENDING,
+    DISPOSALS_PAST_FIFTH_ATTEMPT,
     LEDGER_IMBALANCE,
     LINK_UP,
     TERMINAL_STATE,
     LINK_RESTARTS,
     TERMINAL_QUARANTINED,
+    DEAD_MAN_MISMATCH,
     EXCHANGE_DURATION,
     EXCHANGE_TIMEOUTS,
     FRAME_ERRORS,
@@ -241,5 +313,14 @@ pub(super) const ALL: [Name; 30] = [
     API_CERTIFICATE_EXPIRY,
     JOURNAL_APPEND_DURATION,
     JOURNAL_ERRORS,
+    JOURNAL_WRITABLE,
+    JOURNAL_DAMAGED,
+    SESSIONS_STRANDED,
+    STRANDED_AMOUNT,
     BUILD_INFO,
+    PROCESS_CPU_SECONDS,
+    PROCESS_RESIDENT_MEMORY,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+    PROCESS_START_TIME,
 ];

@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, Label};
-
 use crate::id::TerminalId;
 use crate::money::{Amount, Currency};
 use crate::protocol::Family;
 use crate::time::Timestamp;
 
+use super::registry::{Counter, Gauge, Histogram, Labels};
 use super::{Source, names};
 
 /// How a hold ended.
@@ -66,7 +65,7 @@ const ATTEMPTS: [&str; 4] = ["ok", "refused", "timeout", "link_lost"];
 /// A terminal's metrics. Handles are shared: counting takes no lock.
 pub struct TerminalMetrics {
     source: Source,
-    labels: Vec<Label>,
+    labels: Labels,
     approved: Counter,
     declined: Counter,
     disposed: [Counter; 4],
@@ -78,6 +77,10 @@ pub struct TerminalMetrics {
     uncertain: Gauge,
     oldest_undisposed: Gauge,
     held: Gauge,
+    in_doubt_amount: Gauge,
+    disposals_pending: Gauge,
+    past_fifth_attempt: Gauge,
+    dead_man_mismatch: Gauge,
     committed: Counter,
     ledger_imbalance: Gauge,
     link_up: Gauge,
@@ -98,15 +101,15 @@ pub struct TerminalMetrics {
 
 impl TerminalMetrics {
     pub(super) fn new(source: &Source, terminal: &TerminalId, family: Family, currency: Currency) -> Self {
-        let labels = vec![Label::new("terminal", terminal.as_str().to_owned()), Label::new("family", family.as_str())];
+        let labels = vec![("terminal", terminal.as_str().to_owned()), ("family", family.as_str().to_owned())];
         let with = |key: &'static str, value: &'static str| {
             let mut labels = labels.clone();
-            labels.push(Label::new(key, value));
+            labels.push((key, value.to_owned()));
             labels
         };
         let money = || {
             let mut labels = labels.clone();
-            labels.push(Label::new("currency", currency.as_str().to_owned()));
+            labels.push(("currency", currency.as_str().to_owned()));
             labels
         };
         let gauge = |name| source.gauge(name, labels.clone());
@@ -122,7 +125,7 @@ impl TerminalMetrics {
             attempts: COMMIT_AND_VOID.map(|decision| {
                 ATTEMPTS.map(|result| {
                     let mut labels = with("decision", decision);
-                    labels.push(Label::new("result", result));
+                    labels.push(("result", result.to_owned()));
                     source.counter(&names::DISPOSAL_ATTEMPTS, labels)
                 })
             }),
@@ -132,6 +135,10 @@ impl TerminalMetrics {
             uncertain: gauge(&names::SESSIONS_UNCERTAIN),
             oldest_undisposed: gauge(&names::OLDEST_UNDISPOSED),
             held: source.gauge(&names::HELD_AMOUNT, money()),
+            in_doubt_amount: source.gauge(&names::IN_DOUBT_AMOUNT, money()),
+            disposals_pending: gauge(&names::DISPOSALS_PENDING),
+            past_fifth_attempt: gauge(&names::DISPOSALS_PAST_FIFTH_ATTEMPT),
+            dead_man_mismatch: gauge(&names::DEAD_MAN_MISMATCH),
             committed: source.counter(&names::COMMITTED_AMOUNT, money()),
             ledger_imbalance: gauge(&names::LEDGER_IMBALANCE),
             link_up: gauge(&names::LINK_UP),
@@ -209,6 +216,22 @@ impl TerminalMetrics {
     /// How much money is held, in minor units; exact up to 2^53.
     pub fn set_held(&self, minor: u64) {
         self.held.set(minor as f64);
+    }
+
+    /// What was asked for by sessions of which nobody knows whether there is a hold, in minor units.
+    pub fn set_in_doubt_amount(&self, minor: u64) {
+        self.in_doubt_amount.set(minor as f64);
+    }
+
+    /// How many disposals are decided and not confirmed, and how many of them have been tried five times or more.
+    pub fn set_disposals(&self, pending: usize, past_fifth_attempt: usize) {
+        self.disposals_pending.set(pending as f64);
+        self.past_fifth_attempt.set(past_fifth_attempt as f64);
+    }
+
+    /// Whether there are holds while the terminal has not confirmed its own timer.
+    pub fn set_dead_man_mismatch(&self, mismatch: bool) {
+        self.dead_man_mismatch.set(f64::from(u8::from(mismatch)));
     }
 
     /// Money was taken.
@@ -306,9 +329,9 @@ impl TerminalMetrics {
         }
     }
 
-    fn with(&self, key: &'static str, value: &'static str) -> Vec<Label> {
+    fn with(&self, key: &'static str, value: &'static str) -> Labels {
         let mut labels = self.labels.clone();
-        labels.push(Label::new(key, value));
+        labels.push((key, value.to_owned()));
         labels
     }
 }

@@ -6,11 +6,11 @@ const FULL: &str = r#"terminal="bay-01",family="apollo""#;
 
 fn metrics(terminals: u32) -> Metrics {
     let terminals: Vec<_> = (1..=terminals).map(|n| (format!("bay-{n:02}").parse().unwrap(), Family::Apollo)).collect();
-    Metrics::new("0.1.0", "abc", "EUR".parse().unwrap(), &terminals).unwrap()
+    Metrics::new("0.1.0", "abc", "EUR".parse().unwrap(), &terminals)
 }
 
-/// Name, type, and the further labels with how many series they make.
-const CONTRACT: [(&str, &str, &[&str], usize); 28] = [
+/// A terminal's metrics, beside the journal's errors: name, type, and the further labels with how many series they make.
+const TABLE: [(&str, &str, &[&str], usize); 32] = [
     ("quittance_sessions_approved_total", "counter", &[], 1),
     ("quittance_sessions_declined_total", "counter", &[], 1),
     ("quittance_sessions_disposed_total", "counter", &["outcome"], 4),
@@ -35,6 +35,10 @@ const CONTRACT: [(&str, &str, &[&str], usize); 28] = [
     ("quittance_reconciliations_total", "counter", &["result"], 3),
     ("quittance_reconciliation_discrepancies_total", "counter", &["kind"], 6),
     ("quittance_reconciliation_last_success_timestamp_seconds", "gauge", &[], 1),
+    ("quittance_in_doubt_amount_minor", "gauge", &["currency"], 1),
+    ("quittance_disposals_pending", "gauge", &[], 1),
+    ("quittance_disposals_past_fifth_attempt", "gauge", &[], 1),
+    ("quittance_dead_man_mismatch", "gauge", &[], 1),
     ("quittance_link_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
     ("quittance_client_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
     ("quittance_api_certificate_expiry_timestamp_seconds", "gauge", &[], 1),
@@ -42,9 +46,9 @@ const CONTRACT: [(&str, &str, &[&str], usize); 28] = [
 ];
 
 #[test]
-fn every_series_of_the_contract_starts_at_zero() {
+fn every_series_of_a_terminal_starts_at_zero() {
     let text = metrics(1).render();
-    for (name, kind, labels, series) in CONTRACT {
+    for (name, kind, labels, series) in TABLE {
         assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
         assert!(text.contains(&format!("# HELP {name} ")), "{name}");
         let sample = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
@@ -65,7 +69,7 @@ fn every_series_of_the_contract_starts_at_zero() {
     assert!(text.contains("quittance_build_info{version=\"0.1.0\",revision=\"abc\"} 1\n"));
     assert!(text.contains("# TYPE quittance_journal_append_duration_seconds histogram\n"));
     assert!(text.contains("quittance_journal_append_duration_seconds_count 0\n"));
-    assert_eq!(text.matches("# TYPE ").count(), 30);
+    assert_eq!(text.matches("# TYPE ").count(), names::ALL.len());
 }
 
 #[test]
@@ -87,6 +91,8 @@ fn what_is_counted_is_shown() {
     terminal.set_client_certificate_expiry(Timestamp::from_unix_millis(1_900_000_001_000));
     metrics.set_api_certificate_expiry(Timestamp::from_unix_millis(1_900_000_002_000));
     metrics.journal_error();
+    metrics.set_journal_writable(true);
+    metrics.set_stranded(2, 7000);
     let text = metrics.render();
     for line in [
         r#"quittance_sessions_disposed_total{terminal="bay-01",family="apollo",outcome="expired"} 1"#,
@@ -105,9 +111,54 @@ fn what_is_counted_is_shown() {
         r#"quittance_client_certificate_expiry_timestamp_seconds{terminal="bay-01",family="apollo"} 1900000001"#,
         "quittance_api_certificate_expiry_timestamp_seconds 1900000002",
         "quittance_journal_errors_total 1",
+        "quittance_journal_writable 1",
+        "quittance_journal_damaged 0",
+        "quittance_sessions_stranded 2",
+        r#"quittance_stranded_amount_minor{currency="EUR"} 7000"#,
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}");
     }
+}
+
+/// A value that lies on a limit belongs below it, as Prometheus has it; one beyond all limits is in `+Inf` only.
+#[test]
+fn a_histogram_is_cumulated() {
+    let metrics = metrics(0);
+    for millis in [0, 1, 2, 6000] {
+        metrics.append_duration(Duration::from_millis(millis));
+    }
+    let text = metrics.render();
+    let name = "quittance_journal_append_duration_seconds";
+    for (limit, count) in [("0.0005", 1), ("0.001", 2), ("0.002", 3), ("0.005", 3), ("5", 3), ("+Inf", 4)] {
+        assert!(text.contains(&format!("\n{name}_bucket{{le=\"{limit}\"}} {count}\n")), "{limit}: {text}");
+    }
+    assert!(text.contains(&format!("\n{name}_sum 6.003\n{name}_count 4\n")), "{text}");
+}
+
+/// The words of a label may hold what would end it.
+#[test]
+fn labels_are_escaped() {
+    let metrics = Metrics::new("a\"b", "c\\d\ne", "EUR".parse().unwrap(), &[]);
+    let expected = "quittance_build_info{version=\"a\\\"b\",revision=\"c\\\\d\\ne\"} 1\n";
+    assert!(metrics.render().contains(expected), "{}", metrics.render());
+}
+
+/// What the process says of itself is about this process: it has used a processor and memory, and has files open.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_process_is_told() {
+    let text = metrics(0).render();
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    };
+    let (open, most) = (value("process_open_fds"), value("process_max_fds"));
+    assert!(open >= 3.0 && open <= most, "{open} of {most}");
+    assert!(value("process_resident_memory_bytes") > 100_000.0);
+    assert!(value("process_cpu_seconds_total") >= 0.0);
+    let now = crate::time::Clock::start().now().unix_seconds();
+    let age = now - value("process_start_time_seconds");
+    assert!((-2.0..3600.0).contains(&age), "started {age} s ago");
 }
 
 #[test]

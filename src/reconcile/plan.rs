@@ -6,7 +6,7 @@
 //!   id             hold with that id  there              Present
 //!   –              hold               missing in both    Absent
 //!   id             nobody's           there in both      Adopt by a session in doubt, else an orphan
-//!   –              in doubt           no unknown id      NoHold
+//!   –              in doubt           no unknown id      NoHold, once Auth's own time is over: the bank may be slow
 //! ```
 //!
 //! A list is no snapshot, so one list alone never changes anything. Whatever moved while the lists were read gets no verdict
@@ -14,6 +14,8 @@
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::record::{Discrepancy, DiscrepancyKind};
@@ -33,6 +35,8 @@ pub struct Question<'a> {
     pub lists: Option<Lists<'a>>,
     /// What to do with a hold that nobody knows.
     pub orphan_policy: OrphanPolicy,
+    /// How long Auth may take: a hold may appear for so long after it was sent.
+    pub authorise_timeout: Duration,
     /// When the first page of the first list was asked for.
     pub began: Timestamp,
 }
@@ -103,6 +107,9 @@ impl Plan {
         if session.disposal.as_ref().is_some_and(|disposal| disposal.under_way) {
             return;
         }
+        if session.number_reused() || contested(question, session) {
+            return;
+        }
         let id = hold.terminal_session_id;
         if second.contains(&id) {
             self.verdicts.push((session.id, Verdict::Present));
@@ -122,9 +129,12 @@ impl Plan {
 
     /// Numbers that are nobody's, and sessions that may have placed a hold under a number that we never heard.
     fn place_unknown(&mut self, question: &Question<'_>, first: &[TerminalSessionId], second: &[TerminalSessionId]) {
-        let known = |id: &TerminalSessionId| question.sessions.iter().any(|session| owns(session, *id, question.began));
+        let owned = |session: &Session, id| owns(session, id, question.began) && !contested(question, session);
+        let known = |id: &TerminalSessionId| question.sessions.iter().any(|session| owned(session, *id));
         let mut in_both: Vec<_> = second.iter().copied().filter(|id| first.contains(id) && !known(id)).collect();
-        in_both.sort_unstable();
+        // A number that may be another session's is nobody's last choice, and never an orphan.
+        let another = |id: TerminalSessionId| question.sessions.iter().any(|session| owns(session, id, question.began));
+        in_both.sort_unstable_by_key(|id| (another(*id), *id));
         in_both.dedup();
         let in_one = first.iter().any(|id| !second.contains(id) && !known(id))
             || second.iter().any(|id| !first.contains(id) && !known(id));
@@ -144,13 +154,13 @@ impl Plan {
             if let Some(id) = unknown.next() {
                 self.verdicts.push((session.id, Verdict::Adopt(id)));
                 self.found(DiscrepancyKind::LostApproval, Some(id), Some(session.id));
-            } else if !in_one && session.changed_at < question.began {
+            } else if !in_one && session.changed_at < question.began && !bank_may_answer(question, session) {
                 // Doubt that is younger than the lists is about a hold that they could not show yet.
                 self.verdicts.push((session.id, Verdict::NoHold));
                 self.found(DiscrepancyKind::NoHold, None, Some(session.id));
             }
         }
-        for id in unknown {
+        for id in unknown.filter(|id| !another(*id)) {
             if question.orphan_policy == OrphanPolicy::Void {
                 self.orphans.push(id);
             }
@@ -190,7 +200,20 @@ impl Plan {
 /// more: the terminal then lists a reused number, or a hold that it should have let go.
 fn owns(session: &Session, id: TerminalSessionId, began: Timestamp) -> bool {
     let same = session.hold.as_ref().is_some_and(|hold| hold.terminal_session_id == id);
-    same && (session.undisposed() || session.changed_at >= began)
+    same && !session.number_reused() && (session.undisposed() || session.changed_at >= began)
+}
+
+/// The bank may still be asked, and place the hold behind our lists.
+fn bank_may_answer(question: &Question<'_>, session: &Session) -> bool {
+    session.asked_bank_at.is_some_and(|at| question.began < at.after(question.authorise_timeout))
+}
+
+/// A session whose hold the terminal had forgotten, and a bank that was asked since by another session that does not know what it
+/// got: a terminal that begins its numbers anew may have given this one to the other.
+fn contested(question: &Question<'_>, session: &Session) -> bool {
+    let unknown = |other: &&Session| matches!(other.state, State::Authorising(_) | State::InDoubt(_));
+    let since = |other: &Session| other.asked_bank_at.is_some_and(|at| at >= session.changed_at);
+    matches!(session.state, State::Uncertain(_)) && question.sessions.iter().filter(unknown).any(since)
 }
 
 fn last_attempt_unanswered(disposal: &Disposal) -> bool {

@@ -106,6 +106,9 @@ impl Ledger {
             _ => {}
         }
         let Some(id) = entry.session else { return Ok(()) };
+        if let Fact::NumberReused { by } = &entry.fact {
+            self.may_have_number(id, *by).map_err(unsound)?;
+        }
         let before = self.sessions.get(&id);
         let movement = movement(before, &entry.fact);
         let session = match before {
@@ -118,6 +121,16 @@ impl Ledger {
             self.movements.entry(terminal.clone()).or_default().count(movement);
         }
         Ok(())
+    }
+
+    /// A number can only have been given to a session of the same terminal that has asked the bank.
+    fn may_have_number(&self, id: SessionId, by: SessionId) -> Result<(), Illegal> {
+        let terminal = self.sessions.get(&id).map(|session| &session.terminal);
+        let other = self.sessions.get(&by).filter(|other| Some(&other.terminal) == terminal);
+        match other.and_then(|other| other.asked_bank_at) {
+            Some(_) => Ok(()),
+            None => Err(Illegal::Disagrees { fact: "number_reused", why: "the other session has asked for no hold there" }),
+        }
     }
 
     /// Replays records; stops at the first that cannot follow.

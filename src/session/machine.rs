@@ -9,17 +9,16 @@ use std::time::Duration;
 use crate::card::Card;
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::Entry;
-use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Fact, Learned, Origin};
+use crate::journal::record::{AtEnd, CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Fact, Learned, Origin};
 use crate::link;
 use crate::money::Amount;
-use crate::protocol::response::{Reason, Response, Verdict as Answer};
 use crate::protocol::{Family, Request};
 use crate::time::Timestamp;
 
 use super::disposal::{self, Meaning};
-use super::policy::{Authorise, Policy};
+use super::policy::Policy;
 use super::refusal::Refusal;
-use super::state::{Failure, Illegal, Session, State};
+use super::state::{Illegal, Session, State};
 use super::verdict::Verdict;
 use super::wish::Command;
 
@@ -55,8 +54,15 @@ pub enum Input {
     Turn,
     /// An attempt to dispose has ended.
     Attempted(link::Outcome),
+    /// Update Session has ended.
+    Updated(link::Outcome),
     /// The terminal's list has been compared with our memory.
     Listed(Verdict),
+    /// The terminal has given the number of our hold to another session.
+    NumberReused {
+        /// The other one.
+        by: SessionId,
+    },
     /// Somebody wants something.
     Command(Command),
     /// A card flow must end before a hold, and for this reason.
@@ -73,9 +79,11 @@ pub struct Step {
     /// To be done then, in this order.
     pub then: Vec<Effect>,
     /// What the machine will then be busy with; `None` for no change.
-    errand: Option<Errand>,
+    pub(super) errand: Option<Errand>,
     /// Whether the terminal is ready; `None` for no change.
-    ready: Option<bool>,
+    pub(super) ready: Option<bool>,
+    /// Whether the terminal lists our hold; `None` for no change.
+    pub(super) listed: Option<bool>,
 }
 
 /// What a session wants of its terminal.
@@ -89,8 +97,17 @@ pub enum Effect {
     CancelFlow,
     /// The command lane, before status and new card flows.
     AskTurn,
+    /// The command lane, after every disposal.
+    AskUpdateTurn,
     /// Commit or Void, in the turn that is ours.
     Attempt(Request),
+    /// Update Session, in the turn that is ours.
+    Update {
+        /// The terminal's number of the session.
+        session: TerminalSessionId,
+        /// The new total.
+        amount: Amount,
+    },
     /// The turn is not needed. (A turn that was used ends with its exchange.)
     ReleaseTurn,
     /// The terminal must be set up again before it will do this; says why.
@@ -108,6 +125,8 @@ pub enum Errand {
     Turn,
     /// The answer to Commit or Void.
     Attempt,
+    /// The answer to Update Session.
+    Update,
 }
 
 /// What decides about a session besides itself.
@@ -125,9 +144,11 @@ pub struct Rules {
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(super) session: Session,
-    rules: Rules,
-    errand: Errand,
-    ready: bool,
+    pub(super) rules: Rules,
+    pub(super) errand: Errand,
+    pub(super) ready: bool,
+    /// On this link the terminal has listed our hold.
+    pub(super) listed: bool,
 }
 
 impl Step {
@@ -139,12 +160,12 @@ impl Step {
         Self { append: facts.into(), ..Self::default() }
     }
 
-    fn then(mut self, effect: Effect) -> Self {
+    pub(super) fn then(mut self, effect: Effect) -> Self {
         self.then.push(effect);
         self
     }
 
-    fn busy_with(mut self, errand: Errand) -> Self {
+    pub(super) fn busy_with(mut self, errand: Errand) -> Self {
         self.errand = Some(errand);
         self
     }
@@ -153,7 +174,7 @@ impl Step {
 impl Machine {
     /// A machine for a session that was just opened or read from the journal.
     pub fn new(session: Session, rules: Rules) -> Self {
-        Self { session, rules, errand: Errand::Idle, ready: false }
+        Self { session, rules, errand: Errand::Idle, ready: false, listed: false }
     }
 
     /// The step that was to be made will not be made: the lane that it was given for is free again.
@@ -176,6 +197,10 @@ impl Machine {
     /// What it is busy with.
     pub fn errand(&self) -> Errand {
         self.errand
+    }
+
+    pub(super) fn ready(&self) -> bool {
+        self.ready
     }
 
     /// What follows from an input. Nothing has happened until [`Machine::done`].
@@ -203,10 +228,12 @@ impl Machine {
             Input::StopTapped { .. } => Step::none(),
             Input::Authorised(outcome) => self.authorised(outcome, now),
             Input::Ready => Step { ready: Some(true), ..self.ask_turn_if_due(now, true) },
-            Input::NotReady => Step { ready: Some(false), ..self.no_longer(Errand::Turn) },
+            Input::NotReady => Step { ready: Some(false), listed: Some(false), ..self.turn_lost() },
             Input::Turn => self.turn(now),
             Input::Attempted(outcome) => self.attempted(outcome, now),
-            Input::Listed(verdict) => self.listed(verdict, now),
+            Input::Updated(outcome) => self.updated(outcome),
+            Input::Listed(verdict) => Step { listed: Some(verdict == Verdict::Present), ..self.listed(verdict, now) },
+            Input::NumberReused { by } => self.number_reused(by),
             Input::Command(command) => return self.command(command, now),
             Input::Tick => self.tick(now),
         };
@@ -224,6 +251,7 @@ impl Machine {
         self.session = self.session_after(entries)?;
         self.errand = step.errand.unwrap_or(self.errand);
         self.ready = step.ready.unwrap_or(self.ready);
+        self.listed = step.listed.unwrap_or(self.listed);
         Ok(())
     }
 
@@ -258,22 +286,16 @@ impl Machine {
         }
     }
 
-    /// An orphan has its hold already: no card flow is its own.
-    fn waits_for_card(&self) -> bool {
-        self.session.state == State::Opened && self.session.origin != Origin::Orphan
-    }
-
-    fn begin(&self) -> Step {
-        // One that begins with a card has its flow already.
-        if self.waits_for_card() && self.session.origin == Origin::Api {
-            Step::none().then(Effect::StartFlow).busy_with(Errand::CardFlow)
-        } else {
-            Step::none()
-        }
-    }
-
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
     fn recover(&self) -> Step {
+        let mut step = self.recover_flow_or_attempt();
+        if self.session.updating() {
+            step.append.push(Fact::UpdateUnanswered { cause: Cause::Crash });
+        }
+        step
+    }
+
+    fn recover_flow_or_attempt(&self) -> Step {
         match (&self.session.state, &self.session.disposal) {
             (State::Opened, _) => {
                 Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }])
@@ -289,221 +311,9 @@ impl Machine {
         }
     }
 
-    fn flow_ended(&self, outcome: link::Outcome) -> Step {
-        let failed = |why: String| Fact::Failed { why };
-        if let State::CardRead(_) = self.session.state {
-            let fact = match outcome {
-                link::Outcome::Unsent | link::Outcome::Unanswered(_) => {
-                    failed("the link was lost before anybody said to authorise the card".to_owned())
-                }
-                link::Outcome::Answered(_) | link::Outcome::FlowEnded => Fact::Cancelled { by: CancelledBy::Terminal },
-            };
-            return Step::append([fact]).busy_with(Errand::Idle);
-        }
-        if !self.waits_for_card() {
-            return Step::none();
-        }
-        let fact = match outcome {
-            link::Outcome::Answered(Response::Cancelled) | link::Outcome::FlowEnded => {
-                Fact::Cancelled { by: CancelledBy::Terminal }
-            }
-            link::Outcome::Answered(Response::Result(Answer::NotOk(Some(Reason::CANCELLED)))) => {
-                Fact::Cancelled { by: CancelledBy::Terminal }
-            }
-            link::Outcome::Answered(Response::Declined { reason, .. }) => Fact::Declined { reason },
-            link::Outcome::Answered(Response::Result(Answer::NotOk(reason))) => {
-                failed(format!("the terminal refused to start: {}", explain(reason.map(|reason| reason.0))))
-            }
-            link::Outcome::Answered(other) => failed(format!("the terminal answered Start Session with {}", other.name())),
-            link::Outcome::Unsent => failed("the link was gone before Start Session could be sent".to_owned()),
-            link::Outcome::Unanswered(_) => failed("the link was lost before a card was read".to_owned()),
-        };
-        Step::append([fact]).busy_with(Errand::Idle)
-    }
-
-    fn card_read(&self, card: Card, now: Timestamp) -> Step {
-        if !self.waits_for_card() {
-            // It ended while the card was on its way.
-            return Step::none().then(Effect::CancelFlow);
-        }
-        match self.rules.policy.authorise {
-            Authorise::Auto => self.authorise(Some(card), now),
-            Authorise::Ask => {
-                let authorise_by = now.after(self.rules.policy.authorise_within);
-                Step::append([Fact::CardRead { card, authorise_by }]).busy_with(Errand::CardFlow)
-            }
-        }
-    }
-
-    pub(super) fn authorise(&self, card: Option<Card>, now: Timestamp) -> Step {
-        let starts_at_the_latest = now.after(self.rules.authorise_timeout);
-        let dead_man = self.dead_man(starts_at_the_latest);
-        let intended = Fact::AuthoriseIntended { card, dead_man };
-        Step::append([intended]).then(Effect::Authorise).busy_with(Errand::CardFlow)
-    }
-
-    pub(super) fn cancel(&self, by: CancelledBy) -> Step {
-        if !self.session.before_hold() {
-            return Step::none();
-        }
-        Step::append([Fact::Cancelled { by }]).then(Effect::CancelFlow).busy_with(Errand::Idle)
-    }
-
-    fn authorised(&self, outcome: link::Outcome, now: Timestamp) -> Step {
-        let State::Authorising(_) = self.session.state else {
-            return Step::none();
-        };
-        let fact = match outcome {
-            link::Outcome::Answered(Response::Approved { session, .. }) => {
-                self.hold_placed(session, self.session.amount_requested, Learned::Approved, now)
-            }
-            link::Outcome::Answered(Response::PartiallyApproved { session, amount, .. }) => {
-                self.hold_placed(session, Some(amount), Learned::PartiallyApproved, now)
-            }
-            link::Outcome::Answered(Response::Declined { reason, .. }) => Fact::Declined { reason },
-            link::Outcome::Answered(Response::Cancelled) => Fact::Cancelled { by: CancelledBy::Terminal },
-            link::Outcome::Answered(Response::Result(Answer::NotOk(reason))) => {
-                Fact::Failed { why: format!("the terminal refused to authorise: {}", explain(reason.map(|reason| reason.0))) }
-            }
-            link::Outcome::Unsent => Fact::Failed { why: "the link or the card was gone before Auth could be sent".to_owned() },
-            link::Outcome::Answered(_) | link::Outcome::FlowEnded => Fact::AuthoriseUnanswered { cause: Cause::Resynchronised },
-            link::Outcome::Unanswered(cause) => Fact::AuthoriseUnanswered { cause },
-        };
-        Step::append([fact]).busy_with(Errand::Idle)
-    }
-
-    fn dead_man(&self, from: Timestamp) -> DeadMan {
-        let policy = &self.rules.policy;
-        DeadMan { at: Some(from.after(policy.terminal_timeout)), action: policy.terminal_timeout_action }
-    }
-
-    fn hold_placed(&self, id: TerminalSessionId, amount: Option<Amount>, learned: Learned, now: Timestamp) -> Fact {
-        let policy = &self.rules.policy;
-        Fact::HoldPlaced {
-            terminal_session_id: id,
-            amount,
-            learned,
-            plug_in_by: now.after(policy.plug_in_timeout),
-            end_by: now.after(policy.max_session),
-            at_end: policy.on_max_session,
-            dead_man: self.dead_man(now),
-        }
-    }
-
-    pub(super) fn decide(&self, decision: Decision, by: DecidedBy) -> Step {
-        self.and_ask_turn(Step::append([Fact::DisposalDecided { decision, by }]), self.ready)
-    }
-
-    fn and_ask_turn(&self, step: Step, ready: bool) -> Step {
-        if ready && self.errand == Errand::Idle { step.then(Effect::AskTurn).busy_with(Errand::Turn) } else { step }
-    }
-
-    /// When the next attempt may be made; none when there is nothing to attempt, or no more.
-    fn attempt_due_at(&self) -> Option<Timestamp> {
-        let disposal = self.session.disposal.as_ref().filter(|disposal| !disposal.under_way)?;
-        match self.session.state {
-            State::Disposing => {}
-            // A number that the terminal has forgotten may come to mean another session: never ask for it again.
-            State::Uncertain(_) if disposal.last_failure == Some(Failure::Refused(Some(Reason::SESSION_NOT_FOUND.0))) => {
-                return None;
-            }
-            State::Uncertain(_) if self.rules.family.lists_sessions() => return None,
-            State::Uncertain(_) => {}
-            _ => return None,
-        }
-        let ended_at = disposal.last_ended_at.unwrap_or(disposal.decided_at);
-        match disposal.last_failure {
-            None | Some(Failure::Unsent) => Some(ended_at),
-            // Damaged on the way (PSP, Errors, 0x04): the same bytes again, at once.
-            Some(Failure::Refused(Some(reason)))
-                if reason == Reason::INCORRECT_CHECKSUM.0 && disposal.refusals <= disposal::REPEATS_AT_ONCE =>
-            {
-                Some(ended_at)
-            }
-            Some(Failure::Unanswered(_) | Failure::Refused(_)) => {
-                Some(disposal::next_attempt_at(&self.rules.policy.retry, disposal.attempts, ended_at))
-            }
-        }
-    }
-
-    /// This errand is over; one of another kind goes on.
-    fn no_longer(&self, errand: Errand) -> Step {
-        Step { errand: (self.errand == errand).then_some(Errand::Idle), ..Step::none() }
-    }
-
-    fn ask_turn_if_due(&self, now: Timestamp, ready: bool) -> Step {
-        match self.attempt_due_at() {
-            Some(due) if due <= now => self.and_ask_turn(Step::none(), ready),
-            Some(_) | None => Step::none(),
-        }
-    }
-
-    fn turn(&self, now: Timestamp) -> Step {
-        let (Some(due), Some(hold), Some(disposal)) = (self.attempt_due_at(), &self.session.hold, &self.session.disposal)
-        else {
-            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
-        };
-        let (true, Some(attempt)) = (due <= now && self.ready, disposal.attempts.checked_add(1)) else {
-            return self.no_longer(Errand::Turn).then(Effect::ReleaseTurn);
-        };
-        let session = hold.terminal_session_id;
-        let request = match disposal.decision {
-            Decision::Commit(amount) => Request::CommitSession { session, amount },
-            Decision::Void => Request::VoidSession { session },
-        };
-        Step::append([Fact::AttemptStarted { attempt }]).then(Effect::Attempt(request)).busy_with(Errand::Attempt)
-    }
-
-    fn attempted(&self, outcome: link::Outcome, now: Timestamp) -> Step {
-        let Some(disposal) = self.session.disposal.as_ref().filter(|disposal| disposal.under_way) else {
-            return self.no_longer(Errand::Attempt);
-        };
-        let attempt = disposal.attempts;
-        let step = match outcome {
-            link::Outcome::Answered(Response::Result(Answer::Ok)) => Step::append([Fact::Disposed {
-                outcome: disposal::outcome_of(disposal.decision),
-                confirmed_by: ConfirmedBy::ResultOk,
-            }]),
-            link::Outcome::Answered(Response::Result(Answer::NotOk(reason))) => self.refused(attempt, reason, now),
-            link::Outcome::Unsent => Step::append([Fact::AttemptUnsent { attempt }]),
-            link::Outcome::Unanswered(cause) => Step::append([Fact::AttemptUnanswered { attempt, cause }]),
-            link::Outcome::Answered(_) | link::Outcome::FlowEnded => {
-                Step::append([Fact::AttemptUnanswered { attempt, cause: Cause::Resynchronised }])
-                    .then(Effect::SetUpAgain("the answer to a disposal was none"))
-            }
-        };
-        step.busy_with(Errand::Idle)
-    }
-
-    fn refused(&self, attempt: u32, reason: Option<Reason>, now: Timestamp) -> Step {
-        let mut step = Step::append([Fact::AttemptRefused { attempt, reason: reason.map(|reason| reason.0) }]);
-        let Some(disposal) = &self.session.disposal else { return step };
-        let lists = self.rules.family.lists_sessions();
-        match disposal::refused(&self.session, disposal, reason, lists, now) {
-            Meaning::Over(outcome, confirmed_by) => step.append.push(Fact::Disposed { outcome, confirmed_by }),
-            Meaning::Unknowable(why) => self.push_uncertain(&mut step, why),
-            Meaning::AtOnce => {}
-            meaning @ (Meaning::SetUpAgain | Meaning::Again) => {
-                if disposal.refusals.saturating_add(1) >= disposal::REFUSALS_UNTIL_UNCERTAIN && !lists {
-                    self.push_uncertain(&mut step, "the terminal has refused five times; it is asked again, slowly");
-                }
-                if meaning == Meaning::SetUpAgain {
-                    step.then.push(Effect::SetUpAgain("the terminal refused a disposal for want of a proper state"));
-                }
-            }
-        }
-        step
-    }
-
-    fn push_uncertain(&self, step: &mut Step, why: &str) {
-        if !matches!(self.session.state, State::Uncertain(_)) {
-            step.append.push(Fact::BecameUncertain { why: why.to_owned() });
-        }
-    }
-
     fn listed(&self, verdict: Verdict, now: Timestamp) -> Step {
-        if self.errand == Errand::Attempt {
-            // The list is older than the attempt that is under way.
+        if self.errand == Errand::Attempt || self.session.number_reused() {
+            // The list is older than the attempt that is under way, or speaks of another session.
             return Step::none();
         }
         match (verdict, &self.session.state, &self.session.hold) {
@@ -572,9 +382,4 @@ impl Machine {
             _ => Decision::Void,
         }
     }
-}
-
-/// A reason in words; families that give none leave us without.
-fn explain(reason: Option<u8>) -> String {
-    reason.map_or_else(|| "without a reason".to_owned(), |reason| format!("reason 0x{reason:02X}"))
 }

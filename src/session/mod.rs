@@ -2,15 +2,17 @@
 //!
 //! * [`state`]: what a session is. It follows from its records alone, live and after a crash ([`Session::after`]).
 //! * [`machine`]: what is to be done about it. Pure: an [`Input`] and the time give a [`machine::Step`], that is facts to append and,
-//!   only once they are durable, effects.
-//! * [`wish`]: what people want of it.
+//!   only once they are durable, effects. Its halves: `flow` until there is a hold, `attempt` from the decision to its end.
+//! * [`wish`]: what people want of it. [`update`]: that the hold be raised or lowered.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
 //! * [`policy`]: what the operator has chosen. [`refusal`]: why a request is refused. [`verdict`]: what reconciliation says.
 
 pub mod actor;
+mod attempt;
 pub mod disposal;
+mod flow;
 pub mod ledger;
 pub mod machine;
 pub mod policy;
@@ -18,6 +20,7 @@ pub mod refusal;
 pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod update;
 pub mod verdict;
 pub mod wish;
 

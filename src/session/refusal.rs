@@ -81,6 +81,22 @@ pub enum Refusal {
         /// What it is.
         state: &'static str,
     },
+    /// The hold is being raised or lowered to another total.
+    #[error("the hold of session {session} is just being changed to {under_way} (minor units); one at a time")]
+    UpdateUnderWay {
+        /// Which.
+        session: SessionId,
+        /// The total that was asked for.
+        under_way: Amount,
+    },
+    /// The hold was not raised or lowered; it is as before.
+    #[error("the hold of session {session} is as before: {why}")]
+    UpdateDeclined {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        why: String,
+    },
     /// There is no card to go on with.
     #[error("session {session} has no card that waits to be authorised: it is {state}")]
     NoCard {
@@ -117,6 +133,8 @@ impl Refusal {
             Self::AlreadyDecided { .. } => "already_decided",
             Self::NotSupported(_) => "not_supported",
             Self::NoHold { .. } => "no_hold",
+            Self::UpdateUnderWay { .. } => "update_under_way",
+            Self::UpdateDeclined { .. } => "update_declined",
             Self::NoCard { .. } => "no_card",
             Self::HasHold { .. } => "has_hold",
         }

@@ -18,6 +18,8 @@ use crate::journal::record::{
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
+use super::update::Update;
+
 /// A session, as its records tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -41,12 +43,16 @@ pub struct Session {
     pub currency: Currency,
     /// What was asked for; none for an orphan.
     pub amount_requested: Option<Amount>,
+    /// When Auth was about to be sent.
+    pub asked_bank_at: Option<Timestamp>,
     /// The card, once it was read.
     pub card: Option<Card>,
     /// How far it has come.
     pub state: State,
     /// The hold, once it is known.
     pub hold: Option<Hold>,
+    /// The last wish to raise or lower the hold.
+    pub update: Option<Update>,
     /// The last running total of energy.
     pub energy: Option<Amount>,
     /// What was decided of the hold, and what came of it.
@@ -89,7 +95,7 @@ pub enum State {
 pub struct Hold {
     /// The terminal's number for it.
     pub terminal_session_id: TerminalSessionId,
-    /// How much; none when only a list told us of it.
+    /// How much, for certain (see [`Session::held_at_most`]); none when only a list told us of it.
     pub amount: Option<Amount>,
     /// How we know of it.
     pub learned: Learned,
@@ -103,6 +109,8 @@ pub struct Hold {
     pub at_end: AtEnd,
     /// The terminal's own timer.
     pub dead_man: DeadMan,
+    /// The session to which the terminal has given the number since.
+    pub reused_by: Option<SessionId>,
 }
 
 /// The way to the end of a hold.
@@ -228,6 +236,11 @@ impl Session {
         self.hold.as_ref().filter(|_| self.undisposed()).map(|hold| hold.terminal_session_id)
     }
 
+    /// The terminal has given the hold's number to another session: it must not be asked for any more.
+    pub fn number_reused(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.reused_by.is_some())
+    }
+
     /// What the session's first record makes.
     pub fn opened(entry: &Entry) -> Result<Self, Illegal> {
         let kind = entry.fact.kind();
@@ -248,9 +261,11 @@ impl Session {
             idempotency: idempotency.clone(),
             currency: *currency,
             amount_requested: *amount,
+            asked_bank_at: None,
             card: None,
             state: State::Opened,
             hold: None,
+            update: None,
             energy: None,
             disposal: None,
             created_at: entry.at,
@@ -282,6 +297,7 @@ impl Session {
                 if self.origin != Origin::Orphan =>
             {
                 self.card = card.clone();
+                self.asked_bank_at = Some(at);
                 self.state = State::Authorising(*dead_man);
             }
             (State::Authorising(dead_man), Fact::AuthoriseUnanswered { .. }) => self.state = State::InDoubt(*dead_man),
@@ -306,10 +322,18 @@ impl Session {
                 self.energy = Some(*amount);
             }
             (State::Held, Fact::StopTapped { .. }) => {}
+            (State::Held, Fact::UpdateIntended { amount }) => self.begin_update(*amount)?,
+            (
+                State::Held | State::Disposing | State::Uncertain(_),
+                Fact::UpdateUnsent | Fact::HoldUpdated { .. } | Fact::UpdateRefused { .. } | Fact::UpdateUnanswered { .. },
+            ) => self.end_update(fact)?,
             (State::Held, Fact::DisposalDecided { decision, by }) => self.decide(*decision, *by, at)?,
-            (State::Uncertain(_), Fact::DisposalDecided { decision, by }) if self.disposal.is_none() && self.hold.is_some() => {
+            (State::Uncertain(_), Fact::DisposalDecided { decision, by })
+                if self.disposal.is_none() && self.hold.is_some() && !self.number_reused() =>
+            {
                 self.decide(*decision, *by, at)?;
             }
+            (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by }) => self.reuse(*by)?,
             (
                 State::Disposing | State::Uncertain(_),
                 Fact::AttemptStarted { .. }
@@ -363,9 +387,24 @@ impl Session {
                 end_by: *end_by,
                 at_end: *at_end,
                 dead_man: *dead_man,
+                reused_by: None,
             });
             self.state = State::Held;
         }
+    }
+
+    fn reuse(&mut self, by: SessionId) -> Result<(), Illegal> {
+        const FACT: &str = "number_reused";
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.reused_by.is_none() && by != self.id) else {
+            return Err(Illegal::Disagrees { fact: FACT, why: "there is no hold, or it is known already" });
+        };
+        hold.reused_by = Some(by);
+        self.state = State::Uncertain(format!(
+            "the terminal has given the number {} to session {by} as well, so it has forgotten this one: a commit or void of the \
+             number would end the other",
+            hold.terminal_session_id
+        ));
+        Ok(())
     }
 
     fn decide(&mut self, decision: Decision, by: DecidedBy, at: Timestamp) -> Result<(), Illegal> {
@@ -397,6 +436,12 @@ impl Session {
 
     fn attempt(&mut self, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
         let kind = fact.kind();
+        if self.updating() && matches!(fact, Fact::AttemptStarted { .. }) {
+            return Err(Illegal::Disagrees { fact: kind, why: "an update is under way" });
+        }
+        if self.number_reused() && matches!(fact, Fact::AttemptStarted { .. }) {
+            return Err(Illegal::Disagrees { fact: kind, why: "its number means another session" });
+        }
         let Some(disposal) = &mut self.disposal else {
             return Err(Illegal::Disagrees { fact: kind, why: "nothing was decided" });
         };
@@ -433,6 +478,9 @@ impl Session {
     fn dispose(&mut self, outcome: Outcome, confirmed_by: ConfirmedBy) -> Result<(), Illegal> {
         const FACT: &str = "disposed";
         self.within_hold(FACT, outcome)?;
+        if self.number_reused() {
+            return Err(Illegal::Disagrees { fact: FACT, why: "its number means another session" });
+        }
         let decided = self.disposal.as_ref().map(|disposal| disposal.decision);
         let fits = match outcome {
             Outcome::Committed(amount) => decided == Some(Decision::Commit(amount)),
@@ -451,7 +499,7 @@ impl Session {
     }
 
     fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
-        let held = self.hold.as_ref().and_then(|hold| hold.amount).or(self.amount_requested);
+        let held = self.held_at_most().or(self.hold.as_ref().and_then(|hold| hold.amount)).or(self.amount_requested);
         match (outcome, held) {
             (Outcome::Committed(amount), Some(held)) if amount > held => {
                 Err(Illegal::Disagrees { fact, why: "more than the hold" })

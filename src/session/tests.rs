@@ -6,8 +6,10 @@ mod disposal;
 mod ledger;
 mod machine;
 mod random;
+mod reuse;
 mod rows;
 mod state;
+mod update;
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::journal::{Entry, Fact};
 use crate::link::Outcome;
 use crate::money::Amount;
 use crate::protocol::Family;
-use crate::protocol::response::{Reason, Response, Verdict as Answer};
+use crate::protocol::response::{Reason, Response, UpdateOutcome, UpdateResult, Verdict as Answer};
 use crate::time::Timestamp;
 
 use super::machine::{Effect, Input, Machine, Rules};
@@ -147,6 +149,15 @@ fn disposed(outcome: Ending) -> Fact {
     Fact::Disposed { outcome, confirmed_by: ConfirmedBy::ResultOk }
 }
 
+/// A session that is opened later on the same terminal.
+fn later_id() -> SessionId {
+    SessionId::new(at(1), [8; 10])
+}
+
+fn number_reused() -> Fact {
+    Fact::NumberReused { by: later_id() }
+}
+
 fn uncertain() -> Fact {
     Fact::BecameUncertain { why: "nobody here knows".to_owned() }
 }
@@ -179,6 +190,32 @@ fn approved(session: u32) -> Outcome {
 fn partially_approved(session: u32, amount: u32) -> Outcome {
     let session = TerminalSessionId(session);
     answered(Response::PartiallyApproved { session, amount: minor(amount), dol: crate::protocol::dol::Dol::default() })
+}
+
+fn update_result(outcome: UpdateOutcome, session: u32, amount: u32) -> Outcome {
+    let reason = if outcome == UpdateOutcome::Declined { 0x09 } else { 0 };
+    let (session, amount) = (TerminalSessionId(session), minor(amount));
+    answered(Response::UpdateResult(UpdateResult { outcome, session, amount, change: 0, reason }))
+}
+
+/// The least and the greatest that may be held, as the facts say: every total that was asked for may be the hold until the terminal
+/// has said how much it is.
+fn may_be_held(records: &[Entry]) -> (Option<u32>, Option<u32>) {
+    let mut may_be: Vec<u32> = Vec::new();
+    let mut before: Vec<u32> = Vec::new();
+    for record in records {
+        match &record.fact {
+            Fact::HoldPlaced { amount, .. } => may_be = amount.iter().map(|amount| amount.minor()).collect(),
+            Fact::UpdateIntended { amount } => {
+                before.clone_from(&may_be);
+                may_be.push(amount.minor());
+            }
+            Fact::HoldUpdated { amount } => may_be = vec![amount.minor()],
+            Fact::UpdateUnsent | Fact::UpdateRefused { .. } => may_be.clone_from(&before),
+            _ => {}
+        }
+    }
+    (may_be.iter().min().copied(), may_be.iter().max().copied())
 }
 
 /// A session, its records, and the clock on the wall.

@@ -22,6 +22,8 @@ pub enum Command {
     Commit(Amount),
     /// Give the hold back.
     Void,
+    /// Raise or lower the hold to this total.
+    Update(Amount),
     /// End the card flow; there is no hold yet.
     Cancel,
     /// A person settles what is uncertain.
@@ -43,6 +45,7 @@ impl Machine {
             Command::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
             Command::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
             Command::Void => self.ask_decision(Decision::Void),
+            Command::Update(amount) => self.ask_update(amount),
             Command::Cancel => match self.session.state {
                 State::Opened | State::CardRead(_) => Ok(self.cancel(CancelledBy::Api)),
                 State::Cancelled(_) | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
@@ -93,6 +96,9 @@ impl Machine {
         if let Some(disposal) = &self.session.disposal {
             return if disposal.decision == decision { Ok(Step::none()) } else { Err(self.no_hold_or_decided()) };
         }
+        if self.session.number_reused() {
+            return Err(self.no_hold_or_decided());
+        }
         match (&self.session.state, &self.session.hold, decision) {
             (State::Held | State::Uncertain(_), Some(hold), Decision::Commit(asked)) => match hold.amount {
                 Some(held) if asked <= held => Ok(self.decide(decision, DecidedBy::Api)),
@@ -110,6 +116,7 @@ impl Machine {
             return Err(Refusal::NotSupported(format!("a person settles what is uncertain, but session {session} is {state}")));
         };
         let held = self.session.hold.as_ref().and_then(|hold| hold.amount).or(self.session.amount_requested);
+        let held = self.session.held_at_most().or(held);
         match (outcome, held) {
             (Outcome::Committed(asked), Some(held)) if asked > held => Err(Refusal::OverCommit { held, asked }),
             _ => Ok(Step::append([Fact::Resolved { outcome, note, by }])),
@@ -117,7 +124,7 @@ impl Machine {
     }
 
     /// Why nothing (else) can be decided about this session.
-    fn no_hold_or_decided(&self) -> Refusal {
+    pub(super) fn no_hold_or_decided(&self) -> Refusal {
         let session = self.session.id;
         let state = self.session.state_name();
         match (&self.session.disposal, &self.session.state) {

@@ -16,7 +16,7 @@ use crate::session::{Session, State};
 use crate::time::Timestamp;
 
 use super::asking::{Asked, Reading};
-use super::children::Children;
+use super::children::{Child, Children};
 use super::comparison::Comparison;
 use super::link::{Link, Purpose};
 use super::machine::{self, Machine, Plan};
@@ -213,6 +213,7 @@ impl TerminalActor {
             protocol: self.machine.accepted().map(|accepted| Accepted::of(self.settings.options, accepted)),
             last_reconciliation: self.last_reconciliation.clone(),
             last_error: self.last_error.clone(),
+            timer_in_question: self.machine.timer_in_question(),
             reconciled: self.reconciled,
         }
     }
@@ -244,7 +245,9 @@ impl TerminalActor {
 
     /// No card flow is open and no disposal that was decided waits for a terminal that could take it.
     pub(super) fn nothing_to_deliver(&self) -> bool {
-        let deliverable = self.children.values().any(|child| child.session.state == State::Disposing) && self.link.is_open();
+        // An update without an answer would leave a doubt about its hold.
+        let wanted = |child: &Child| child.session.state == State::Disposing || child.session.updating();
+        let deliverable = self.children.values().any(wanted) && self.link.is_open();
         self.turns.flow == Flow::None && !deliverable && !self.children.values().any(|child| child.session.before_hold())
     }
 
@@ -268,6 +271,7 @@ impl Actor for TerminalActor {
         for session in std::mem::take(&mut self.restored) {
             self.adopt(ctx, session, Input::Recover);
         }
+        self.numbers_given_again();
         ctx.run_interval(PULSE, Self::pulse);
         self.publish();
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use tracing::error;
 
-use crate::id::SessionId;
+use crate::id::{SessionId, TerminalSessionId};
 use crate::link::Outcome;
 use crate::protocol::Request;
 use crate::session::Session;
@@ -22,6 +23,8 @@ use super::turn::{Flow, Holder, Owner};
 pub(super) struct Child {
     pub(super) actor: Addr<SessionActor>,
     pub(super) session: Session,
+    /// The terminal has given its number to another session: nothing is sent about it any more.
+    pub(super) number_reused: bool,
 }
 
 /// All of them.
@@ -42,7 +45,8 @@ impl TerminalActor {
             lease: self.lease.clone(),
         };
         let actor = SessionActor::new(SessionMachine::new(session.clone(), rules), world, ctx.address().recipient()).start();
-        self.children.insert(id, Child { actor, session });
+        let number_reused = session.number_reused();
+        self.children.insert(id, Child { actor, session, number_reused });
         self.deliver(id, first);
         if self.ready() {
             self.deliver(id, Input::Ready);
@@ -67,6 +71,48 @@ impl TerminalActor {
         }
     }
 
+    /// The terminal has given this number to a session. A terminal that has forgotten its sessions begins its numbers anew, and then
+    /// it is another session's, too, that is still open here: nothing must be sent about that one from now on, not even while the
+    /// journal is being told.
+    pub(super) fn number_given(&mut self, number: TerminalSessionId, to: SessionId) {
+        let others = self
+            .children
+            .iter_mut()
+            .filter(|(id, child)| **id != to && !child.number_reused && child.session.open_terminal_session() == Some(number));
+        let mut older = Vec::new();
+        for (id, child) in others {
+            child.number_reused = true;
+            older.push(*id);
+        }
+        for id in older {
+            error!(terminal = %self.id(), %number, session = %id, by = %to, "the terminal has given the number of an open session again");
+            self.deliver(id, Input::NumberReused { by: to });
+        }
+    }
+
+    /// The same as the journal tells it: we may have been stopped before the older session knew.
+    pub(super) fn numbers_given_again(&mut self) {
+        let mut holds: Vec<_> = self
+            .children
+            .values()
+            .filter_map(|child| {
+                let hold = child.session.hold.as_ref().filter(|_| child.session.undisposed())?;
+                Some((hold.since, child.session.id, hold.terminal_session_id))
+            })
+            .collect();
+        holds.sort_unstable();
+        for (place, (_, _, number)) in holds.iter().enumerate() {
+            let newest = holds.iter().skip(place).rfind(|(_, _, other)| other == number);
+            if let Some((_, newest, _)) = newest {
+                self.number_given(*number, *newest);
+            }
+        }
+    }
+
+    fn may_send(&self, session: SessionId) -> bool {
+        self.turns.holder == Holder::Session(session) && self.children.get(&session).is_some_and(|child| !child.number_reused)
+    }
+
     /// Does what a session wants, or says that it cannot be done.
     pub(super) fn wanted(&mut self, ctx: &mut Context<Self>, session: SessionId, effect: Effect) {
         match effect {
@@ -86,11 +132,18 @@ impl TerminalActor {
             }
             Effect::CancelFlow => self.turns.cancel(session),
             Effect::AskTurn => self.turns.want(session),
+            Effect::AskUpdateTurn => self.turns.want_update(session),
             Effect::Attempt(request) => {
-                let ours = self.turns.holder == Holder::Session(session);
-                if !(ours && self.ask(Purpose::Attempt(session), request)) {
+                if !(self.may_send(session) && self.ask(Purpose::Attempt(session), request)) {
                     self.release(Holder::Session(session));
                     self.deliver(session, Input::Attempted(Outcome::Unsent));
+                }
+            }
+            Effect::Update { session: number, amount } => {
+                let request = Request::UpdateSession { session: number, amount };
+                if !(self.may_send(session) && self.ask(Purpose::Update(session), request)) {
+                    self.release(Holder::Session(session));
+                    self.deliver(session, Input::Updated(Outcome::Unsent));
                 }
             }
             Effect::ReleaseTurn => self.release(Holder::Session(session)),

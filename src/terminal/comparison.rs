@@ -52,7 +52,13 @@ impl TerminalActor {
         let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_));
         let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
         let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
-        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(|at| now.since(at) >= wait) {
+        // When Auth's own time is over, a list that is read then says for certain whether a hold was placed.
+        let over = |child: &Child| child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.authorise));
+        let certain = |at: Timestamp| {
+            doubts && self.children.values().filter(|child| doubt(child)).filter_map(over).any(|over| at < over && over <= now)
+        };
+        let due = |at: Timestamp| now.since(at) >= wait || certain(at);
+        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(due) {
             self.compare(Trigger::Periodic, None);
         }
     }
@@ -152,6 +158,7 @@ impl TerminalActor {
             can_list: self.settings.family.lists_sessions(),
             lists,
             orphan_policy: self.settings.policy.orphan_policy,
+            authorise_timeout: self.settings.link.timeouts.authorise,
             began: comparison.began_at,
         })
     }
@@ -170,6 +177,9 @@ impl TerminalActor {
     fn compared(&mut self, ctx: &mut Context<Self>) {
         let plan = self.plan();
         for (session, verdict) in &plan.verdicts {
+            if let Verdict::Adopt(number) = verdict {
+                self.number_given(*number, *session);
+            }
             self.deliver(*session, Input::Listed(*verdict));
         }
         // A hold whose session is still being made durable looks like nobody's; the next reconciliation sees it at rest.

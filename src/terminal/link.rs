@@ -43,6 +43,8 @@ pub(super) enum Purpose {
     Authorise(SessionId),
     /// Commit or Void of this session.
     Attempt(SessionId),
+    /// Update Session of this session.
+    Update(SessionId),
     /// A screen.
     Screen,
     /// What an integrator has asked for.
@@ -140,9 +142,11 @@ impl Link {
         self.closed_at.is_some_and(|at| now.since(at) >= LAST_EVENT_WITHIN)
     }
 
-    /// Whether Commit or Void of this session is under way.
+    /// Whether Commit, Void or Update of this session is under way.
     pub(super) fn attempting(&self, session: SessionId) -> bool {
-        self.tickets.values().any(|(purpose, _)| matches!(purpose, Purpose::Attempt(of) if *of == session))
+        self.tickets
+            .values()
+            .any(|(purpose, _)| matches!(purpose, Purpose::Attempt(of) | Purpose::Update(of) if *of == session))
     }
 }
 
@@ -235,6 +239,7 @@ impl TerminalActor {
                 Purpose::Start(Owner::Session(session)) => self.deliver(session, Input::FlowEnded(outcome)),
                 Purpose::Authorise(session) => self.deliver(session, Input::Authorised(outcome)),
                 Purpose::Attempt(session) => self.deliver(session, Input::Attempted(outcome)),
+                Purpose::Update(session) => self.deliver(session, Input::Updated(outcome)),
                 Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome),
                 Purpose::Start(Owner::Scan | Owner::Reader)
                 | Purpose::Machine
@@ -290,12 +295,22 @@ impl TerminalActor {
             Purpose::Start(owner) => self.start_ended(ctx, owner, outcome),
             Purpose::Authorise(session) => {
                 self.flow_over();
+                if let Outcome::Answered(
+                    Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },
+                ) = outcome
+                {
+                    self.number_given(*number, session);
+                }
                 self.deliver(session, Input::Authorised(outcome.clone()));
             }
             Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome.clone()),
             Purpose::Attempt(session) => {
                 self.release(Holder::Session(session));
                 self.deliver(session, Input::Attempted(outcome.clone()));
+            }
+            Purpose::Update(session) => {
+                self.release(Holder::Session(session));
+                self.deliver(session, Input::Updated(outcome.clone()));
             }
         }
     }

@@ -89,6 +89,8 @@ pub struct Machine {
     accepted: Option<Protocol>,
     spoke_at: Timestamp,
     asking_status: bool,
+    /// Reset was sent, and Setup has not been answered with OK since, not even on an earlier link.
+    timer_in_question: bool,
 }
 
 impl Plan {
@@ -100,7 +102,16 @@ impl Plan {
 impl Machine {
     /// A machine for a terminal that is not linked yet.
     pub fn new(plan: Plan, now: Timestamp) -> Self {
-        Self { plan, phase: Phase::Down, state: None, identity: None, accepted: None, spoke_at: now, asking_status: false }
+        Self {
+            plan,
+            phase: Phase::Down,
+            state: None,
+            identity: None,
+            accepted: None,
+            spoke_at: now,
+            asking_status: false,
+            timer_in_question: false,
+        }
     }
 
     /// How far it has come.
@@ -116,6 +127,11 @@ impl Machine {
     /// Who it said it is, on this link or the last one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whether the terminal may have another timer than the policy's: what Reset does to it is not told (PSP, Reset).
+    pub fn timer_in_question(&self) -> bool {
+        self.timer_in_question
     }
 
     /// What it has accepted of Protocol on this link or the last one.
@@ -152,6 +168,7 @@ impl Machine {
         self.state = None;
         self.accepted = None;
         self.asking_status = false;
+        self.timer_in_question = true;
         self.go(Stage::Reset, now)
     }
 
@@ -258,6 +275,7 @@ impl Machine {
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.
             (Stage::Protocol, Response::Result(Verdict::NotOk(_))) => self.go(Stage::Setup, now),
             (Stage::Setup, Response::Result(Verdict::Ok)) => {
+                self.timer_in_question = false;
                 self.state = Some(TerminalState::Disabled);
                 self.go(Stage::Enable, now)
             }

@@ -3,10 +3,11 @@
 //! The order, and why:
 //! 1. a card flow that is to be cancelled: a driver stands before it, and it blocks everybody else's,
 //! 2. disposals, oldest wish first: they are why we exist,
-//! 3. List Sessions, while no card flow is open, since a hold that is being placed would look like an orphan,
-//! 4. the status that keeps the link alive,
-//! 5. what integrators ask for, while no card is being authorised, since a request that is not answered costs the link,
-//! 6. a new card flow, when nothing of the above waits.
+//! 3. holds that are to be raised or lowered: somebody waits for the answer,
+//! 4. List Sessions, while no card flow is open, since a hold that is being placed would look like an orphan,
+//! 5. the status that keeps the link alive,
+//! 6. what integrators ask for, while no card is being authorised, since a request that is not answered costs the link,
+//! 7. a new card flow, when nothing of the above waits.
 
 use std::collections::VecDeque;
 
@@ -17,7 +18,7 @@ use crate::id::SessionId;
 pub enum Holder {
     /// Nobody.
     Nobody,
-    /// A session, for Commit or Void.
+    /// A session, for Commit, Void or Update.
     Session(SessionId),
     /// The terminal itself: set-up, status, cancel.
     Terminal,
@@ -70,7 +71,7 @@ pub(super) struct Behind {
 pub enum Next {
     /// Cancel Session.
     Cancel,
-    /// This session's Commit or Void.
+    /// This session's Commit, Void or Update.
     Dispose(SessionId),
     /// List Sessions, from the first page.
     List,
@@ -97,6 +98,7 @@ pub struct Turns {
     pub ask: bool,
     pub(super) behind: Option<Behind>,
     pub(super) disposals: VecDeque<SessionId>,
+    pub(super) updates: VecDeque<SessionId>,
 }
 
 impl Default for Turns {
@@ -109,6 +111,7 @@ impl Default for Turns {
             ask: false,
             behind: None,
             disposals: VecDeque::new(),
+            updates: VecDeque::new(),
         }
     }
 }
@@ -244,8 +247,16 @@ impl Turns {
 
 /// The command lane.
 impl Turns {
-    /// A session wants to dispose of its hold.
+    /// A session wants its hold to be raised or lowered.
+    pub fn want_update(&mut self, session: SessionId) {
+        if !self.updates.contains(&session) {
+            self.updates.push_back(session);
+        }
+    }
+
+    /// A session wants to dispose of its hold; nothing else of it matters then.
     pub fn want(&mut self, session: SessionId) {
+        self.updates.retain(|waiting| *waiting != session);
         if !self.disposals.contains(&session) {
             self.disposals.push_back(session);
         }
@@ -269,7 +280,7 @@ impl Turns {
             }
             self.cancel = false;
         }
-        if let Some(session) = self.disposals.pop_front() {
+        if let Some(session) = self.disposals.pop_front().or_else(|| self.updates.pop_front()) {
             self.holder = Holder::Session(session);
             return Some(Next::Dispose(session));
         }
@@ -302,6 +313,7 @@ impl Turns {
     /// A session has ended, and does not wait for a turn any more.
     pub fn forget(&mut self, session: SessionId) {
         self.disposals.retain(|waiting| *waiting != session);
+        self.updates.retain(|waiting| *waiting != session);
         self.leave(Owner::Session(session));
         if self.flow == Flow::Opening(session) {
             self.flow_over();

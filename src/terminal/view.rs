@@ -33,6 +33,8 @@ pub struct View {
     pub last_reconciliation: Option<(Timestamp, Report)>,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// It was reset, and has refused or not yet confirmed the timer with which it ends holds by itself.
+    pub timer_in_question: bool,
     /// Since the link came up, our holds have been compared with its own.
     pub reconciled: bool,
 }

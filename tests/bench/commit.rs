@@ -36,7 +36,7 @@ pub(crate) fn bench(_: &mut Criterion) {
         let config = config::parse(&text, &config::Environment::new()).unwrap();
         let currency = config.site.currency;
         let families = [(name.clone(), quittance::protocol::Family::Apollo)];
-        let metrics = Arc::new(Metrics::new("bench", "bench", currency, &families).unwrap());
+        let metrics = Arc::new(Metrics::new("bench", "bench", currency, &families));
         let settings = Settings {
             terminals: config.terminals,
             supervision: config.supervision,

@@ -5,7 +5,9 @@
 mod commit;
 mod journal;
 mod protocol;
+mod scrape;
 
 criterion::criterion_group!(journal_benches, journal::bench);
 criterion::criterion_group!(commit_benches, commit::bench);
-criterion::criterion_main!(protocol::benches, journal_benches, commit_benches);
+criterion::criterion_group!(scrape_benches, scrape::bench);
+criterion::criterion_main!(protocol::benches, journal_benches, commit_benches, scrape_benches);

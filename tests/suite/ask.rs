@@ -146,3 +146,31 @@ fn where_nobody_is_asked_the_word_is_no_mistake() {
     }
     rig.finish();
 }
+
+/// A terminal that scans all the time asks, too: its session begins with the card, and nobody's word means the next driver's turn.
+#[test]
+fn a_scanned_card_waits_for_a_word() {
+    let rig = asking().terminal("scan", "\"always\"").terminal("preauth", "2500").start();
+    for terminal in BOTH {
+        let waits = |known: Option<&str>| {
+            rig.until("a scanned card", || {
+                let sessions = rig.api.sessions(&format!("&terminal={terminal}&state=card_read"));
+                let id = |session: &Value| session["id"].as_str().unwrap().to_owned();
+                sessions.iter().map(id).find(|id| known != Some(id.as_str()))
+            })
+        };
+        rig.tap(terminal, &rig.new_card());
+        let cancelled = waits(None);
+        rig.command(&cancelled, "cancel", &json!({}));
+        rig.wait_state(&cancelled, "cancelled");
+
+        rig.tap(terminal, &rig.new_card());
+        let session = waits(Some(&cancelled));
+        assert_eq!(rig.terminal(terminal).count(Command::Auth), 0);
+        assert_eq!(authorise(&rig, &session).0, 200);
+        assert_eq!(rig.wait_state(&session, "approved")["amount_held"], 2500);
+        assert_eq!(rig.commit(&session, 900)["state"], "committed");
+        assert_eq!(rig.taken(&session), Some(900));
+    }
+    rig.finish();
+}

@@ -87,7 +87,7 @@ fn an_approval_that_a_p6x_could_not_tell_is_found_and_voided() {
 
 #[test]
 fn an_auth_that_never_reached_a_p6x_has_failed() {
-    let rig = Rig::builder().p6xs(1).start();
+    let rig = Rig::builder().p6xs(1).timeout("authorise", "\"500ms\"").start();
     rig.terminal(P6X).cut_at(Command::Auth, false);
     let session = rig.open(P6X, 5000);
     rig.tap(P6X, &rig.new_card());

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod alarm;
 mod allocations;
 mod ask;
 mod check;
@@ -21,15 +22,20 @@ mod messages;
 mod outages;
 mod page;
 mod process;
+mod prometheus;
 mod recorder;
 mod requests;
 mod restart;
+mod reuse;
 mod rig;
+mod rules;
 mod scan;
+mod scrape;
 mod service;
 mod settings;
 mod terminal;
 mod tidy;
 mod tls;
 mod tool;
+mod update;
 mod wires;

@@ -151,6 +151,10 @@ async fn commands() {
         ("/void", "{}", Ok("Void")),
         ("/void", r#"{"amount":1}"#, Err((400, "malformed"))),
         ("/cancel", "", Ok("Cancel")),
+        ("/update", r#"{"amount":7000}"#, Ok("Update(Amount(7000))")),
+        ("/update", r#"{"amount":-1}"#, Err((422, "amount_invalid"))),
+        ("/update", "{}", Err((400, "malformed"))),
+        ("/update", r#"{"amount":1,"by":1}"#, Err((400, "malformed"))),
         ("/authorise", "", Ok("Authorise")),
         ("/authorise", "{}", Ok("Authorise")),
         ("/authorise", r#"{"amount":1}"#, Err((400, "malformed"))),
@@ -181,7 +185,6 @@ async fn commands() {
             }
         }
     }
-    assert_eq!(post(&depot, &path("/update"), "").await.problem(), (409, "not_supported".to_owned()));
 }
 
 /// Every refusal of the fleet, and the whole body of one.
@@ -205,6 +208,8 @@ async fn problems_of_the_fleet() {
         (Refusal::NoHold { session, state: "declined" }, 409, "no_hold"),
         (Refusal::HasHold { session, state: "approved" }, 409, "has_hold"),
         (Refusal::NoCard { session, state: "waiting_card" }, 409, "no_card"),
+        (Refusal::UpdateUnderWay { session, under_way: held }, 409, "update_under_way"),
+        (Refusal::UpdateDeclined { session, why: "declined".to_owned() }, 409, "update_declined"),
     ];
     let depot = Scripted::new(opened());
     for (refusal, status, code) in table {
@@ -230,7 +235,7 @@ async fn names_of_nothing() {
         assert_eq!(get(&depot, &format!("/v1/sessions/{id}")).await.problem(), (404, "session_unknown".to_owned()), "{id}");
         let void = post(&depot, &format!("/v1/sessions/{id}/void"), "").await;
         assert_eq!(void.problem(), (404, "session_unknown".to_owned()), "{id}");
-        let update = post(&depot, &format!("/v1/sessions/{id}/update"), "").await;
+        let update = post(&depot, &format!("/v1/sessions/{id}/update"), r#"{"amount":1}"#).await;
         assert_eq!(update.problem(), (404, "session_unknown".to_owned()), "{id}");
         assert_eq!(get(&depot, &format!("/v1/terminals/{id}")).await.problem(), (404, "terminal_unknown".to_owned()), "{id}");
     }

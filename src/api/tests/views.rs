@@ -7,6 +7,7 @@ use crate::journal::record::{
     CancelledBy, Cause, ConfirmedBy, Discrepancy, DiscrepancyKind, Entry, Fact, Outcome, Report, ReportResult, Trigger,
 };
 use crate::session::state::Failure;
+use crate::session::update::{Answer, Update};
 
 /// An approved session that is being committed shows every field of the contract.
 #[tokio::test]
@@ -18,11 +19,11 @@ async fn a_session_that_is_being_committed() {
     let expected = r#"{
         "id": "01936b1e-7c00-7000-8000-000000000001", "version": 7, "terminal": "bay-01", "connector": 1,
         "reference": "plug 7", "state": "committing",
-        "amount_requested": 5000, "amount_held": 4500, "amount_energy": 1240, "amount_final": null,
+        "amount_requested": 5000, "amount_held": 4500, "amount_held_at_most": null, "amount_energy": 1240, "amount_final": null,
         "currency": "EUR", "terminal_session_id": 11,
         "card": { "hash": "0123456789abcdef", "masked_pan": "541333******0019" },
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": "2026-03-01T10:00:20.000Z",
-        "deadline_at": "2026-03-01T22:00:20.000Z", "disposed_at": null, "why": null,
+        "deadline_at": "2026-03-01T22:00:20.000Z", "disposed_at": null, "why": null, "update": null,
         "disposal": { "decision": "commit", "amount": 3140, "by": "api", "attempts": 2,
                       "confirmed_by": null, "last_error": "no answer: timeout" } }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
@@ -35,11 +36,45 @@ async fn a_session_that_waits_for_a_card() {
     let expected = r#"{
         "id": "01936b1e-7c00-7000-8000-000000000001", "version": 1, "terminal": "bay-01", "connector": 1,
         "reference": "plug 7", "state": "waiting_card",
-        "amount_requested": 5000, "amount_held": null, "amount_energy": null, "amount_final": null,
+        "amount_requested": 5000, "amount_held": null, "amount_held_at_most": null, "amount_energy": null, "amount_final": null,
         "currency": "EUR", "terminal_session_id": null, "card": null,
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": null, "deadline_at": null, "disposed_at": null,
-        "why": null, "disposal": null }"#;
+        "why": null, "update": null, "disposal": null }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
+}
+
+/// A hold that may be one of two amounts is never shown as one, and what came of the wish is said in words.
+#[tokio::test]
+async fn a_hold_that_was_to_be_changed() {
+    let amount = Amount::from_minor;
+    let unsure = Some(amount(7000));
+    let table = [
+        (None, unsure, json!(7000), "under_way", Value::Null),
+        (Some(Answer::Approved), None, Value::Null, "approved", Value::Null),
+        (Some(Answer::Partly), None, Value::Null, "partly_approved", Value::Null),
+        (
+            Some(Answer::Declined(Some(0x09))),
+            None,
+            Value::Null,
+            "declined",
+            json!("the bank or the terminal declined: insufficient funds (0x09)"),
+        ),
+        (
+            Some(Answer::Refused(Some(0x0D))),
+            None,
+            Value::Null,
+            "refused",
+            json!("refused: service not supported by the terminal's configuration (0x0D)"),
+        ),
+        (Some(Answer::Unsent), None, Value::Null, "unsent", json!("not sent: the link was down")),
+        (Some(Answer::Unanswered(Cause::Timeout)), unsure, json!(7000), "unanswered", json!("no answer: timeout")),
+    ];
+    for (answer, at_most, shown_at_most, state, why) in table {
+        let update = Update { asked: amount(7000), before: amount(4500), before_at_most: None, at_most, answer };
+        let shown = get(&Scripted::new(Session { update: Some(update), ..held() }), &path("")).await.json();
+        assert_eq!((&shown["amount_held"], &shown["amount_held_at_most"]), (&json!(4500), &shown_at_most), "{state}");
+        assert_eq!(shown["update"], json!({ "amount": 7000, "state": state, "why": why }));
+    }
 }
 
 /// How each end shows itself: the final amount and the time.

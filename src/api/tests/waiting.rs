@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::record::{CancelledBy, Outcome};
+use crate::session::update::{Answer, Update};
 
 /// How long the paused clock says that `work` takes.
 #[expect(clippy::disallowed_methods, reason = "the paused clock of the test")]
@@ -119,4 +120,37 @@ async fn a_cancel_that_comes_too_late() {
     let depot = Scripted::new(opened());
     later(&depot, 1, held());
     assert_eq!(post(&depot, &path("/cancel"), "").await.problem(), (409, "has_hold".to_owned()));
+}
+
+/// What the terminal says within the time is the answer; what it has not said by then is under way.
+#[tokio::test(start_paused = true)]
+async fn an_update_waits_for_the_terminal() {
+    let update = |answer, at_most: Option<u32>| Update {
+        asked: Amount::from_minor(7000),
+        before: Amount::from_minor(4500),
+        before_at_most: None,
+        at_most: at_most.map(Amount::from_minor),
+        answer,
+    };
+    let asking = || Session { update: Some(update(None, Some(7000))), ..held() };
+    let rows = [
+        (Some(Answer::Approved), 200, None),
+        (Some(Answer::Partly), 200, None),
+        (Some(Answer::Declined(Some(0x09))), 409, Some("update_declined")),
+        (Some(Answer::Refused(None)), 409, Some("update_declined")),
+        (Some(Answer::Unsent), 503, Some("terminal_not_ready")),
+        (Some(Answer::Unanswered(crate::journal::record::Cause::Timeout)), 202, None),
+        (None, 202, None),
+    ];
+    for (answer, status, code) in rows {
+        let depot = Scripted::new(asking());
+        later(&depot, 5, Session { update: Some(update(answer, None)), ..held() });
+        let (reply, took) = timed(post(&depot, &path("/update"), r#"{"amount":7000}"#)).await;
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (status, code), "{answer:?}");
+        assert!(about(took, if answer.is_some() { 5 } else { 19 }), "{answer:?}: {took:?}");
+    }
+    // So much is held already, and what came of an earlier wish is no answer to this one.
+    let depot = Scripted::new(Session { update: Some(update(Some(Answer::Declined(None)), None)), ..held() });
+    let (reply, took) = timed(post(&depot, &path("/update"), r#"{"amount":4500}"#)).await;
+    assert_eq!((reply.status, took), (200, Duration::ZERO));
 }

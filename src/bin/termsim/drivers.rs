@@ -93,7 +93,13 @@ impl Space {
                 let voided = self.insist(&session, "void", json!({})).await;
                 self.tell(&format!("changed their mind: {}", described(&voided)));
             }
-            ("approved", _) => self.charge(&session, number(&answer, "amount_held").unwrap_or(0)).await,
+            ("approved", _) => {
+                let (asked, held) = (number(&answer, "amount_requested"), number(&answer, "amount_held").unwrap_or(0));
+                if let Some(asked) = asked.filter(|asked| *asked > held) {
+                    self.tell(&format!("the bank holds only {} of the {} asked for", euros(held), euros(asked)));
+                }
+                self.charge(&session, held).await;
+            }
             ("declined", _) => self.tell("declined"),
             _ => {}
         }

@@ -340,7 +340,7 @@ fn what_crosses_the_wire_is_recorded() {
         let terminal: TerminalId = "a".parse().unwrap();
         let clock = Clock::starting_at(Timestamp::from_unix_millis(0));
         let currency = "EUR".parse().unwrap();
-        let metrics = Metrics::new("0", "0", currency, &[(terminal.clone(), Family::Apollo)]).unwrap();
+        let metrics = Metrics::new("0", "0", currency, &[(terminal.clone(), Family::Apollo)]);
         let recorders = Recorders::new(clock, Arc::new(metrics));
         let tap = recorders.tap(&terminal, Family::Apollo, Quirks::of(Family::Apollo), &record);
         // Nine bytes fit into the wire, so the Setup of ten never leaves as a whole.

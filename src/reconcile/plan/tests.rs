@@ -78,6 +78,12 @@ fn uncertain(number: u32) -> Vec<Fact> {
     facts
 }
 
+fn reused(number: u32) -> Vec<Fact> {
+    let mut facts = held(number);
+    facts.push(Fact::NumberReused { by: name(99) });
+    facts
+}
+
 fn attempted(number: u32) -> Vec<Fact> {
     let mut facts = held(number);
     facts.push(Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Api });
@@ -105,6 +111,7 @@ fn plan(sessions: &[Session], first: &[u32], second: Option<&[u32]>, orphan_poli
         can_list: true,
         lists: Some(Lists { first: &first, second: second.as_deref() }),
         orphan_policy,
+        authorise_timeout: Duration::ZERO,
         began: Timestamp::from_unix_millis(BEGAN),
     })
 }
@@ -114,6 +121,7 @@ fn two_lists() {
     use DiscrepancyKind as Kind;
     use Verdict::{Absent, Adopt, NoHold, Present};
     let old = |number, facts| session(number, BEGAN - 10, facts);
+    let long_ago = |number, facts| session(number, BEGAN - 1000, facts);
     let new = |number, facts| session(number, BEGAN + 10, facts);
     type Row = (&'static str, Vec<Session>, Vec<u32>, Vec<u32>, Vec<(u8, Verdict)>, Vec<u32>, Vec<Kind>);
     let table: Vec<Row> = vec![
@@ -153,6 +161,52 @@ fn two_lists() {
         ("perhaps", vec![old(1, in_doubt())], vec![], vec![9], vec![], vec![], vec![]),
         ("perhaps not any more", vec![old(1, in_doubt())], vec![9], vec![], vec![], vec![], vec![]),
         ("doubt younger than the lists", vec![new(1, in_doubt())], vec![], vec![], vec![], vec![], vec![]),
+        (
+            "a hold that was missing is there again",
+            vec![old(1, uncertain(7))],
+            vec![7],
+            vec![7],
+            vec![(1, Present)],
+            vec![],
+            vec![],
+        ),
+        ("a hold whose number means another session", vec![old(1, reused(7))], vec![], vec![], vec![], vec![], vec![]),
+        (
+            "the number of a missing hold may be a lost approval's",
+            vec![long_ago(1, uncertain(7)), old(2, in_doubt())],
+            vec![7],
+            vec![7],
+            vec![(2, Adopt(id(7)))],
+            vec![],
+            vec![Kind::LostApproval],
+        ),
+        (
+            "a lost approval takes a number of its own first",
+            vec![long_ago(1, uncertain(7)), old(2, in_doubt())],
+            vec![7, 9],
+            vec![7, 9],
+            vec![(2, Adopt(id(9)))],
+            vec![],
+            vec![Kind::LostApproval],
+        ),
+        (
+            "the number of a missing hold may be a live card flow's",
+            vec![long_ago(1, uncertain(7)), old(2, authorising())],
+            vec![7],
+            vec![7],
+            vec![],
+            vec![],
+            vec![],
+        ),
+        (
+            "a doubt that is older than the loss has another number",
+            vec![old(1, uncertain(7)), long_ago(2, in_doubt())],
+            vec![7],
+            vec![7],
+            vec![(1, Present), (2, NoHold)],
+            vec![],
+            vec![Kind::NoHold],
+        ),
         (
             "more unknown than in doubt",
             vec![old(2, in_doubt()), old(1, in_doubt())],
@@ -203,6 +257,25 @@ fn two_lists() {
     }
 }
 
+/// A bank may be slow: until Auth's own time is over, two lists without a hold prove nothing; one that shows it does.
+#[test]
+fn a_list_before_the_end_of_auths_time_proves_no_absence() {
+    // Auth was sent 13 ms before the lists.
+    let sessions = [session(1, BEGAN - 10, in_doubt())];
+    let verdicts = |list: &[TerminalSessionId], authorise_timeout| {
+        let lists = Some(Lists { first: list, second: Some(list) });
+        let (can_list, orphan_policy) = (true, OrphanPolicy::Void);
+        let began = Timestamp::from_unix_millis(BEGAN);
+        Plan::of(&Question { sessions: &sessions, can_list, lists, orphan_policy, authorise_timeout, began }).verdicts
+    };
+    let asked = sessions[0].asked_bank_at.unwrap();
+    let passed = Timestamp::from_unix_millis(BEGAN).since(asked);
+    assert_eq!(verdicts(&[], Duration::from_secs(30)), []);
+    assert_eq!(verdicts(&[], passed + Duration::from_millis(1)), []);
+    assert_eq!(verdicts(&[], passed), [(name(1), Verdict::NoHold)]);
+    assert_eq!(verdicts(&[id(9)], Duration::from_secs(30)), [(name(1), Verdict::Adopt(id(9)))]);
+}
+
 #[test]
 fn one_list() {
     let sessions = |facts| vec![session(1, BEGAN - 10, facts)];
@@ -239,6 +312,7 @@ fn a_terminal_that_cannot_list_says_nothing() {
         can_list: false,
         lists,
         orphan_policy: OrphanPolicy::Void,
+        authorise_timeout: Duration::ZERO,
         began: Timestamp::from_unix_millis(BEGAN),
     };
     assert_eq!(Plan::of(&question), Plan::default());

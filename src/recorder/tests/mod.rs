@@ -16,7 +16,7 @@ fn id() -> TerminalId {
 }
 
 fn metrics() -> Arc<Metrics> {
-    Arc::new(Metrics::new("0", "0", "EUR".parse().unwrap(), &[(id(), Family::Apollo)]).unwrap())
+    Arc::new(Metrics::new("0", "0", "EUR".parse().unwrap(), &[(id(), Family::Apollo)]))
 }
 
 fn recording(path: &Path, size: u64, cards: Cards, metrics: &Arc<Metrics>) -> Arc<Recording> {

@@ -24,7 +24,32 @@ fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
         ("asked, cancelled", asks.clone(), [read(), vec![Input::Command(Command::Cancel)]].concat()),
         ("asked, said, commit", asks, [said(), commit].concat()),
     ];
-    scripts().into_iter().map(|(what, script)| (what, rules(family), script)).chain(asking).collect()
+    let all = scripts().into_iter().map(|(what, script)| (what, rules(family), script)).chain(asking);
+    // Only an Apollo changes a hold.
+    let updates = updates().into_iter().filter(|_| family == Apollo).map(|(what, script)| (what, rules(family), script));
+    all.chain(updates).collect()
+}
+
+/// Updates of every end, before a commit.
+fn updates() -> Vec<(&'static str, Vec<Input>)> {
+    let asked = |total| {
+        let held = vec![Input::Ready, Input::Begin, Input::CardRead(card()), Input::Authorised(approved(11))];
+        let charging = [held, vec![Input::Command(Command::Energy(minor(1240)))]].concat();
+        [charging, vec![Input::Command(Command::Update(minor(total))), Input::Turn]].concat()
+    };
+    let commit = || vec![Input::Command(Command::Commit(minor(3140))), Input::Turn, ends(ok())];
+    let back = || vec![Input::NotReady, Input::Ready];
+    let says = |outcome, amount| vec![Input::Updated(update_result(outcome, 11, amount))];
+    let lost = || vec![Input::Updated(Outcome::Unanswered(Cause::LinkLost))];
+    let unsent = || vec![Input::Updated(Outcome::Unsent)];
+    vec![
+        ("raised", [asked(7000), says(UpdateOutcome::Approved, 7000), commit()].concat()),
+        ("raised partly", [asked(7000), says(UpdateOutcome::Partly, 6000), commit()].concat()),
+        ("lowered", [asked(4000), says(UpdateOutcome::Approved, 4000), commit()].concat()),
+        ("not raised", [asked(7000), says(UpdateOutcome::Declined, 5000), commit()].concat()),
+        ("raised, unsent", [asked(7000), unsent(), commit()].concat()),
+        ("lowered, lost", [asked(4000), lost(), back(), commit()].concat()),
+    ]
 }
 
 fn scripts() -> Vec<(&'static str, Vec<Input>)> {
@@ -161,6 +186,8 @@ fn every_life_cut_at_every_record_ends_as_the_bank_says() {
                 for bank in banks(&whole[..cut]) {
                     let name = format!("{family:?}: {what}, killed after {:?}, {bank:?}", whole[cut - 1].fact.kind());
                     let once = recovered(family, &whole[..cut]);
+                    let held = once.machine.session().hold.as_ref().and_then(|hold| hold.amount);
+                    assert_eq!(held.map(Amount::minor), may_be_held(&whole[..cut]).0, "{name}");
                     let mut twice = recovered(family, &once.records);
                     assert_eq!(twice.records, once.records, "{name}: the second recovery finds nothing to do");
                     assert_eq!(twice.does(Input::Tick), [], "{name}: not before the terminal is ready");

@@ -7,6 +7,7 @@ use super::*;
 use crate::journal::Record;
 use crate::journal::record::{CancelledBy, Cause};
 use crate::protocol::Request;
+use crate::protocol::response::UpdateOutcome;
 use crate::session::ledger::Ledger;
 use crate::session::machine::Errand;
 use crate::session::{State, Verdict};
@@ -33,6 +34,14 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn any_update() -> impl Strategy<Value = Outcome> {
+    let told = (0_u8..3, prop::sample::select(&[11, 11, 11, 12][..]), 0_u32..9000).prop_map(|(said, session, amount)| {
+        let outcome = [UpdateOutcome::Approved, UpdateOutcome::Partly, UpdateOutcome::Declined][usize::from(said)];
+        update_result(outcome, session, amount)
+    });
+    prop_oneof![3 => told, 2 => any_outcome()]
+}
+
 fn any_verdict() -> impl Strategy<Value = Verdict> {
     let verdicts = [Verdict::Present, Verdict::Absent, Verdict::NoHold, Verdict::Adopt(TerminalSessionId(77))];
     prop::sample::select(verdicts.to_vec())
@@ -46,6 +55,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         3 => amount().prop_map(Command::Commit),
         2 => Just(Command::Void),
         1 => Just(Command::Cancel),
+        3 => amount().prop_map(Command::Update),
         2 => Just(Command::Authorise),
         1 => outcome.prop_map(|outcome| Command::Resolve { outcome, note: String::new(), by: String::new() }),
     ]
@@ -71,9 +81,11 @@ fn anything() -> impl Strategy<Value = Happens> {
         2 => Just(Input::NotReady),
         6 => Just(Input::Turn),
         5 => any_outcome().prop_map(Input::Attempted),
+        3 => any_update().prop_map(Input::Updated),
         3 => any_verdict().prop_map(Input::Listed),
         5 => any_command().prop_map(Input::Command),
         1 => Just(Input::StopFlow(CancelledBy::Shutdown)),
+        1 => Just(Input::NumberReused { by: later_id() }),
         4 => Just(Input::Tick),
     ];
     prop_oneof![20 => input.prop_map(Happens::Input), 1 => Just(Happens::Crash)]
@@ -104,6 +116,12 @@ impl Promises {
     fn hold(&self, life: &Life, appended: &[Entry], effects: &[Effect]) {
         let kinds: Vec<&str> = appended.iter().map(|entry| entry.fact.kind()).collect();
         for effect in effects {
+            if matches!(effect, Effect::Attempt(_) | Effect::Update { .. }) {
+                assert!(
+                    !life.records.iter().any(|entry| entry.fact.kind() == "number_reused"),
+                    "its number means another session"
+                );
+            }
             match effect {
                 Effect::Authorise => assert_eq!(kinds, ["authorise_intended"]),
                 Effect::Attempt(request) => {
@@ -111,6 +129,15 @@ impl Promises {
                     assert!(self.ready, "not before the terminal is ready");
                     self.fits(life, request);
                 }
+                // Its intent was durable when it asked for the turn.
+                Effect::Update { session, amount } => {
+                    assert!(self.ready && kinds.is_empty(), "not before the terminal is ready");
+                    let known = life.machine.session();
+                    assert_eq!(Some(*session), known.open_terminal_session());
+                    assert!(known.updating() && known.update.is_some_and(|update| update.asked == *amount));
+                    assert_eq!(self.decided, None, "a hold is not changed after its disposal was decided");
+                }
+                Effect::AskUpdateTurn => assert_eq!(kinds, ["update_intended"]),
                 Effect::StartFlow | Effect::CancelFlow | Effect::AskTurn | Effect::ReleaseTurn | Effect::SetUpAgain(_) => {}
             }
         }
@@ -133,8 +160,12 @@ impl Promises {
     }
 }
 
+/// All sessions of a journal: this one, and another that has asked the bank meanwhile.
 fn ledger(records: &[Entry]) -> Ledger {
-    let records: Vec<Record> = (1..).zip(records).map(|(seq, entry)| Record { seq, entry: entry.clone() }).collect();
+    let other = [opened(), intended(), Fact::Declined { reason: None }];
+    let other = other.map(|fact| Entry { session: Some(later_id()), ..entry(0, fact) });
+    let records: Vec<Record> =
+        (1..).zip(other.iter().chain(records)).map(|(seq, entry)| Record { seq, entry: entry.clone() }).collect();
     Ledger::replay(&records).unwrap()
 }
 
@@ -149,6 +180,7 @@ fn settle(life: &mut Life) {
             (Errand::CardFlow, _) => Input::Authorised(Outcome::Unanswered(Cause::LinkLost)),
             (Errand::Turn, _) => Input::Turn,
             (Errand::Attempt, _) => Input::Attempted(ok()),
+            (Errand::Update, _) => Input::Updated(Outcome::Unanswered(Cause::LinkLost)),
             (Errand::Idle, State::InDoubt(_)) if life.machine.rules().family.lists_sessions() => Input::Listed(Verdict::NoHold),
             (Errand::Idle, _) => match life.machine.next_tick() {
                 Some(due) => {
@@ -193,6 +225,11 @@ proptest! {
                     promises.hold(&life, &life.records[known..], &effects);
                 }
             }
+            // G4: what may be decided is what is held whatever has become of an update, counted from the facts alone.
+            let (least, most) = may_be_held(&life.records);
+            let session = life.machine.session();
+            prop_assert_eq!(session.hold.as_ref().and_then(|hold| hold.amount).map(Amount::minor), least);
+            prop_assert_eq!(session.held_at_most().map(Amount::minor).or(least), most);
             // G2.
             for entry in &life.records[known..] {
                 if let Fact::DisposalDecided { decision, .. } = entry.fact {
@@ -203,12 +240,15 @@ proptest! {
             let ledger = ledger(&life.records);
             prop_assert_eq!(ledger.totals().imbalance(), 0);
             prop_assert_eq!(ledger.totals().undisposed, u64::from(life.machine.session().undisposed()));
-            prop_assert_eq!(ledger.sessions().next(), Some(life.machine.session()));
+            prop_assert!(ledger.sessions().any(|session| session == life.machine.session()));
         }
         // G8: nothing is left that only waits.
         life.does(Input::NotReady);
         if life.machine.errand() == Errand::Attempt {
             life.does(Input::Attempted(Outcome::Unanswered(Cause::LinkLost)));
+        }
+        if life.machine.errand() == Errand::Update {
+            life.does(Input::Updated(Outcome::Unanswered(Cause::LinkLost)));
         }
         life.does(Input::Ready);
         settle(&mut life);

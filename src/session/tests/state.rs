@@ -9,6 +9,7 @@ fn states() -> Vec<(&'static str, Vec<Fact>)> {
     let authorising = vec![opened(), intended()];
     let in_doubt = with(&authorising, [Fact::AuthoriseUnanswered { cause: Cause::LinkLost }]);
     let held = with(&authorising, [hold(Some(5000), Learned::Approved)]);
+    let updating = with(&held, [Fact::UpdateIntended { amount: minor(7000) }]);
     let committing = with(&held, [decided(commit(3140))]);
     let unsure_decided = with(&committing, [uncertain()]);
     vec![
@@ -18,13 +19,16 @@ fn states() -> Vec<(&'static str, Vec<Fact>)> {
         ("authorising", authorising),
         ("in_doubt", in_doubt.clone()),
         ("held", held.clone()),
+        ("updating", updating.clone()),
         ("committing", committing.clone()),
+        ("updating_decided", with(&updating, [decided(commit(3140))])),
         ("under_way", with(&committing, [Fact::AttemptStarted { attempt: 1 }])),
         ("voiding", with(&held, [decided(Decision::Void)])),
         ("unsure", with(&in_doubt, [uncertain()])),
         ("unsure_held", with(&held, [uncertain()])),
         ("unsure_decided", unsure_decided.clone()),
         ("unsure_under_way", with(&unsure_decided, [Fact::AttemptStarted { attempt: 1 }])),
+        ("reused", with(&held, [number_reused()])),
     ]
 }
 
@@ -56,6 +60,11 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("failed", Fact::Failed { why: "no".to_owned() }),
         ("energy", Fact::EnergyReported { amount: minor(1) }),
         ("stop_tapped", Fact::StopTapped { tapped_in: Some(id()) }),
+        ("update_intended", Fact::UpdateIntended { amount: minor(7000) }),
+        ("update_unsent", Fact::UpdateUnsent),
+        ("hold_updated", Fact::HoldUpdated { amount: minor(7000) }),
+        ("update_refused", Fact::UpdateRefused { declined: true, reason: Some(0x09) }),
+        ("update_unanswered", Fact::UpdateUnanswered { cause: Cause::Timeout }),
         ("decided_commit", decided(commit(3140))),
         ("decided_void", decided(Decision::Void)),
         ("attempt_started", Fact::AttemptStarted { attempt: 1 }),
@@ -66,6 +75,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("disposed_voided", disposed(Ending::Voided)),
         ("disposed_expired", disposed(Ending::Expired)),
         ("became_uncertain", uncertain()),
+        ("number_reused", number_reused()),
         ("resolved_committed", resolved(Ending::Committed(minor(3000)))),
         ("resolved_voided", resolved(Ending::Voided)),
         ("started", Fact::Started { version: "1".to_owned() }),
@@ -80,36 +90,42 @@ fn facts() -> Vec<(&'static str, Fact)> {
 /// A dash: cannot follow.
 #[rustfmt::skip]
 const TABLE: &str = "
-fact                 opened      orphan    card_read   authorising in_doubt  held       committing under_way  voiding   unsure    unsure_held unsure_decided unsure_under_way
-opened               -           -         -           -           -         -          -          -          -         -         -           -              -
-card_read            card_read   -         -           -           -         -          -          -          -         -         -           -              -
-authorise_intended   authorising -         authorising -           -         -          -          -          -         -         -           -              -
-authorise_unanswered -           -         -           in_doubt    -         -          -          -          -         -         -           -              -
-hold_approved        -           -         -           approved    approved  -          -          -          -         -         -           -              -
-hold_listed          -           approved  -           approved    approved  -          -          -          -         -         -           -              -
-declined             declined    -         -           declined    -         -          -          -          -         -         -           -              -
-cancelled            cancelled   cancelled cancelled   cancelled   -         -          -          -          -         -         -           -              -
-failed               failed      failed    failed      failed      failed    -          -          -          -         -         -           -              -
-energy               -           -         -           -           -         approved   -          -          -         -         -           -              -
-stop_tapped          -           -         -           -           -         approved   -          -          -         -         -           -              -
-decided_commit       -           -         -           -           -         committing -          -          -         -         committing  -              -
-decided_void         -           -         -           -           -         voiding    -          -          -         -         voiding     -              -
-attempt_started      -           -         -           -           -         -          committing -          voiding   -         -           uncertain      -
-attempt_unsent       -           -         -           -           -         -          -          committing -         -         -           -              uncertain
-attempt_unanswered   -           -         -           -           -         -          -          committing -         -         -           -              uncertain
-attempt_refused      -           -         -           -           -         -          -          committing -         -         -           -              uncertain
-disposed_committed   -           -         -           -           -         -          committed  committed  -         -         -           committed      committed
-disposed_voided      -           -         -           -           -         -          -          -          voided    -         -           -              -
-disposed_expired     -           -         -           -           expired   expired    expired    expired    expired   expired   expired     expired        expired
-became_uncertain     -           -         -           -           uncertain uncertain  uncertain  uncertain  uncertain -         -           -              -
-resolved_committed   -           -         -           -           -         -          -          -          -         committed committed   committed      committed
-resolved_voided      -           -         -           -           -         -          -          -          -         voided    voided      voided         voided
-started              -           -         -           -           -         -          -          -          -         -         -           -              -
-stopped              -           -         -           -           -         -          -          -          -         -         -           -              -
-drained              -           -         -           -           -         -          -          -          -         -         -           -              -
-resumed              -           -         -           -           -         -          -          -          -         -         -           -              -
-rebuilt              -           -         -           -           -         -          -          -          -         -         -           -              -
-reconciled           -           -         -           -           -         -          -          -          -         -         -           -              -
+fact                 opened      orphan    card_read   authorising in_doubt  held       updating   committing updating_decided under_way  voiding   unsure    unsure_held unsure_decided unsure_under_way reused
+opened               -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+card_read            card_read   -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+authorise_intended   authorising -         authorising -           -         -          -          -          -                -          -         -         -           -              -                -
+authorise_unanswered -           -         -           in_doubt    -         -          -          -          -                -          -         -         -           -              -                -
+hold_approved        -           -         -           approved    approved  -          -          -          -                -          -         -         -           -              -                -
+hold_listed          -           approved  -           approved    approved  -          -          -          -                -          -         -         -           -              -                -
+declined             declined    -         -           declined    -         -          -          -          -                -          -         -         -           -              -                -
+cancelled            cancelled   cancelled cancelled   cancelled   -         -          -          -          -                -          -         -         -           -              -                -
+failed               failed      failed    failed      failed      failed    -          -          -          -                -          -         -         -           -              -                -
+energy               -           -         -           -           -         approved   approved   -          -                -          -         -         -           -              -                -
+stop_tapped          -           -         -           -           -         approved   approved   -          -                -          -         -         -           -              -                -
+update_intended      -           -         -           -           -         approved   -          -          -                -          -         -         -           -              -                -
+update_unsent        -           -         -           -           -         -          approved   -          committing       -          -         -         -           -              -                -
+hold_updated         -           -         -           -           -         -          approved   -          committing       -          -         -         -           -              -                -
+update_refused       -           -         -           -           -         -          approved   -          committing       -          -         -         -           -              -                -
+update_unanswered    -           -         -           -           -         -          approved   -          committing       -          -         -         -           -              -                -
+decided_commit       -           -         -           -           -         committing committing -          -                -          -         -         committing  -              -                -
+decided_void         -           -         -           -           -         voiding    voiding    -          -                -          -         -         voiding     -              -                -
+attempt_started      -           -         -           -           -         -          -          committing -                -          voiding   -         -           uncertain      -                -
+attempt_unsent       -           -         -           -           -         -          -          -          -                committing -         -         -           -              uncertain        -
+attempt_unanswered   -           -         -           -           -         -          -          -          -                committing -         -         -           -              uncertain        -
+attempt_refused      -           -         -           -           -         -          -          -          -                committing -         -         -           -              uncertain        -
+disposed_committed   -           -         -           -           -         -          -          committed  committed        committed  -         -         -           committed      committed        -
+disposed_voided      -           -         -           -           -         -          -          -          -                -          voided    -         -           -              -                -
+disposed_expired     -           -         -           -           expired   expired    expired    expired    expired          expired    expired   expired   expired     expired        expired          -
+became_uncertain     -           -         -           -           uncertain uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         -           -              -                -
+number_reused        -           -         -           -           -         uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         uncertain   uncertain      uncertain        -
+resolved_committed   -           -         -           -           -         -          -          -          -                -          -         committed committed   committed      committed        committed
+resolved_voided      -           -         -           -           -         -          -          -          -                -          -         voided    voided      voided         voided           voided
+started              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+stopped              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+drained              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+resumed              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+rebuilt              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
+reconciled           -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
 ";
 
 #[test]
@@ -162,7 +178,8 @@ fn nothing_follows_an_end() {
 fn undisposed_is_whatever_has_or_may_have_a_hold() {
     let undisposed: Vec<&str> =
         states().into_iter().filter(|(_, records)| session(records).undisposed()).map(|(name, _)| name).collect();
-    let expected = "authorising in_doubt held committing under_way voiding unsure unsure_held unsure_decided unsure_under_way";
+    let expected = "authorising in_doubt held updating committing updating_decided under_way voiding unsure unsure_held unsure_decided unsure_under_way \
+        reused";
     assert_eq!(undisposed.join(" "), expected);
     assert!(states().iter().all(|(_, records)| !session(records).ended()));
 }
@@ -183,7 +200,23 @@ fn amounts_and_numbers_must_fit_what_was_decided() {
         note: "as the bank says".to_owned(),
         by: "anna".to_owned(),
     };
-    let rows: [(&str, &[Fact], Fact, bool); 18] = [
+    let raising = with(&held, [Fact::UpdateIntended { amount: minor(7000) }]);
+    let lowering = with(&held, [Fact::UpdateIntended { amount: minor(3000) }]);
+    let updated = |amount| Fact::HoldUpdated { amount: minor(amount) };
+    let rows: [(&str, &[Fact], Fact, bool); 31] = [
+        ("raised, partly", &raising, updated(5001), true),
+        ("raised, to less than before", &raising, updated(4999), false),
+        ("raised, to more than was asked for", &raising, updated(7001), false),
+        ("lowered, partly", &lowering, updated(4000), true),
+        ("lowered, to less than was asked for", &lowering, updated(2999), false),
+        ("lowered, to more than before", &lowering, updated(5001), false),
+        ("a hold of nothing", &held, Fact::UpdateIntended { amount: minor(0) }, false),
+        ("a hold whose amount nobody knows", &listed, Fact::UpdateIntended { amount: minor(1) }, false),
+        ("while it is raised, all of the old hold", &raising, decided(commit(5000)), true),
+        ("while it is raised, more than the old hold", &raising, decided(commit(5001)), false),
+        ("while it is lowered, all of the new hold", &lowering, decided(commit(3000)), true),
+        ("while it is lowered, more than the new hold", &lowering, decided(commit(3001)), false),
+        ("a second update beside the first", &raising, Fact::UpdateIntended { amount: minor(7000) }, false),
         ("all of the hold", &held, decided(commit(5000)), true),
         ("more than the hold", &held, decided(commit(5001)), false),
         ("more than a partial hold, but not more than was asked for", &partial, decided(commit(2001)), false),

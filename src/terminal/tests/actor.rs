@@ -141,7 +141,7 @@ impl Stand {
         let fleet = Fleet(None).start();
         let clock = Clock::start();
         let currency = "EUR".parse().unwrap();
-        let metrics = Metrics::new("0", "0", currency, &[(id.clone(), Family::Apollo)]).unwrap();
+        let metrics = Metrics::new("0", "0", currency, &[(id.clone(), Family::Apollo)]);
         let around = Surroundings {
             journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
             clock,

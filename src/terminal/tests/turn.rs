@@ -26,17 +26,21 @@ fn order(turns: &mut Turns, mut status_due: bool) -> Vec<Next> {
 
 #[test]
 fn cancel_disposals_the_list_status_requests_a_new_flow() {
-    let (one, two, flow) = (session(1), session(2), session(9));
+    let (one, two, raises, flow) = (session(1), session(2), session(3), session(9));
     let owner = Owner::Session(flow);
     let all = |flow, cancel| {
         let mut turns = Turns { flow, cancel, list: true, ask: true, ..Turns::default() };
+        turns.want_update(raises);
+        turns.want_update(raises);
+        // One that is to be disposed of does not wait for its update.
+        turns.want_update(one);
         turns.want(two);
         turns.want(one);
         // Asked for once, however often.
         turns.want(two);
         turns
     };
-    let disposals = [Next::Dispose(two), Next::Dispose(one)];
+    let disposals = [Next::Dispose(two), Next::Dispose(one), Next::Dispose(raises)];
     let rows: [(Flow, bool, &[Next], &[Next]); 11] = [
         // the flow, whether it is to be cancelled, what goes before the disposals, what after them
         (Flow::None, false, &[], &[Next::List, Next::Status, Next::Ask]),

@@ -27,6 +27,11 @@ impl Api {
         address.clone_into(&mut self.address.write().unwrap());
     }
 
+    /// Where it listens, as a host and a port.
+    pub(crate) fn address(&self) -> String {
+        self.address.read().unwrap().clone()
+    }
+
     /// The path, with the server before it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address.read().unwrap())

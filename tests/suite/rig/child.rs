@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -73,7 +73,8 @@ impl Child {
     }
 
     pub(super) fn said(&self) -> String {
-        self.log.lines.lock().unwrap().lines.join("\n")
+        // Also for a test that failed while it looked at the log.
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).lines.join("\n")
     }
 
     pub(super) fn until<T>(&self, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
@@ -132,7 +133,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let process = self.process.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
         // It may have ended already.
         let _ = process.kill();
         let _ = process.wait();

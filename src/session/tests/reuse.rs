@@ -1,0 +1,183 @@
+//! A terminal that has forgotten its sessions and begins its numbers anew: the older of two sessions with one number is never spoken
+//! of to the terminal again. And one that remembers them again: what is listed again is carried out.
+
+use super::*;
+use crate::journal::Record;
+use crate::journal::record::Cause;
+use crate::protocol::Request;
+use crate::session::ledger::Ledger;
+use crate::session::machine::Errand;
+use crate::session::{State, Verdict};
+use Family::{Apollo, P6x};
+
+fn reused() -> Input {
+    Input::NumberReused { by: later_id() }
+}
+
+/// Nothing leaves for the older session, whatever is wanted, due or listed, now or after a restart; a person settles it.
+fn is_left_alone(mut life: Life, what: &str) {
+    assert_eq!(life.state(), "uncertain", "{what}");
+    let State::Uncertain(why) = &life.machine.session().state else { unreachable!() };
+    assert!(why.contains("number 11") && why.contains(&later_id().to_string()), "{why}");
+    for _ in 0..2 {
+        let kinds = life.records.len();
+        for wish in [Command::Commit(minor(1)), Command::Void, Command::Update(minor(7000)), Command::Energy(minor(4000))] {
+            let code = life.tries(Input::Command(wish.clone())).map_err(|refusal| refusal.code());
+            assert!(matches!(code, Err("no_hold" | "already_decided" | "not_supported")), "{what}: {wish:?}: {code:?}");
+        }
+        for input in [
+            Input::Listed(Verdict::Present),
+            Input::Listed(Verdict::Absent),
+            Input::DuplicateTap,
+            Input::StopTapped { tapped_in: Some(id()) },
+            reused(),
+            Input::Ready,
+        ] {
+            assert_eq!(life.does(input.clone()), [], "{what}: {input:?}");
+        }
+        assert_eq!(life.waits(48 * HOUR), [], "{what}");
+        assert_eq!(life.machine.next_tick(), None, "{what}");
+        assert_eq!(life.does(Input::Turn), [Effect::ReleaseTurn], "{what}");
+        assert_eq!(life.records.len(), kinds, "{what}: nothing is to be remembered");
+        life.crashes();
+    }
+    let resolve = Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
+    life.does(Input::Command(resolve));
+    assert_eq!(life.state(), "voided", "{what}");
+}
+
+#[test]
+fn the_older_of_two_sessions_with_one_number_is_left_alone() {
+    for family in [Apollo, P6x] {
+        let mut held = Life::held(family);
+        assert_eq!(held.does(reused()), []);
+        is_left_alone(held, "held");
+
+        let mut waits = Life::held(family);
+        assert_eq!(waits.does(Input::Command(Command::Commit(minor(3140)))), [Effect::AskTurn]);
+        assert_eq!(waits.does(reused()), []);
+        assert_eq!(waits.machine.errand(), Errand::Idle);
+        assert_eq!(waits.does(Input::Turn), [Effect::ReleaseTurn]);
+        is_left_alone(waits, "waits for its turn");
+
+        let mut retries = Life::attempting(family, commit(3140));
+        retries.does(Input::Attempted(Outcome::Unanswered(Cause::LinkLost)));
+        retries.does(reused());
+        is_left_alone(retries, "would try again");
+
+        let mut uncertain = Life::attempting(family, commit(3140));
+        uncertain.does(Input::Attempted(not_ok(Some(0x0C))));
+        uncertain.does(reused());
+        is_left_alone(uncertain, "uncertain before");
+    }
+    let mut updates = Life::held(Apollo);
+    updates.does(Input::Command(Command::Update(minor(7000))));
+    updates.does(reused());
+    assert_eq!(updates.last(2), ["update_unsent", "number_reused"]);
+    is_left_alone(updates, "would raise its hold");
+}
+
+/// An answer that comes after the number was given again may be about either session: it settles nothing.
+#[test]
+fn an_answer_to_a_reused_number_settles_nothing() {
+    for answer in [ok(), not_ok(None), not_ok(Some(0x0C)), Outcome::Unanswered(Cause::Timeout)] {
+        let mut life = Life::attempting(Apollo, commit(3140));
+        life.does(reused());
+        assert_eq!(life.does(Input::Attempted(answer)), []);
+        assert_eq!(life.last(1), ["attempt_unanswered"]);
+        is_left_alone(life, "answered too late");
+    }
+    let mut life = Life::attempting(Apollo, commit(3140));
+    life.does(reused());
+    life.does(Input::Attempted(Outcome::Unsent));
+    assert_eq!(life.last(1), ["attempt_unsent"]);
+    is_left_alone(life, "not sent");
+}
+
+#[test]
+fn before_a_hold_and_after_its_end_no_number_is_lost() {
+    for mut life in [Life::new(Apollo), Life::authorising(Apollo), {
+        let mut life = Life::attempting(Apollo, commit(3140));
+        life.does(Input::Attempted(ok()));
+        life
+    }] {
+        let before = life.machine.session().clone();
+        assert_eq!(life.does(reused()), []);
+        assert_eq!(life.machine.session(), &before);
+    }
+}
+
+/// `journal verify`: a number can only have been given to a session of the same terminal whose Auth was about to be sent.
+#[test]
+fn a_number_is_given_to_a_session_that_has_asked_the_bank() {
+    let judge = |other: &[Fact], elsewhere: bool| {
+        let mut entries: Vec<Entry> =
+            [opened(), intended(), hold(Some(5000), Learned::Approved)].map(|fact| entry(0, fact)).to_vec();
+        entries.extend(other.iter().map(|fact| Entry {
+            session: Some(later_id()),
+            terminal: Some(if elsewhere { "bay-02" } else { "bay-01" }.parse().unwrap()),
+            ..entry(1, fact.clone())
+        }));
+        entries.push(entry(2, number_reused()));
+        let records: Vec<Record> = (1..).zip(entries).map(|(seq, entry)| Record { seq, entry }).collect();
+        Ledger::replay(&records).map(|ledger| ledger.totals().undisposed).map_err(|unsound| unsound.to_string())
+    };
+    let placed = hold(Some(4000), Learned::Approved);
+    assert_eq!(judge(&[opened(), intended(), placed.clone()], false), Ok(2));
+    // Killed before the newer approval was durable.
+    assert_eq!(judge(&[opened(), intended()], false), Ok(2));
+    let why = "number_reused disagrees with what was decided: the other session has asked for no hold there";
+    assert_eq!(judge(&[opened()], false), Err(format!("record 5: {why}")));
+    assert_eq!(judge(&[], false), Err(format!("record 4: {why}")));
+    assert_eq!(judge(&[opened(), intended(), placed], true), Err(format!("record 7: {why}")));
+}
+
+/// A P6X session that was missing and is listed again is carried out when its decision is known, and only on the link that lists it.
+#[test]
+fn what_is_listed_again_is_carried_out() {
+    let missing = || {
+        let mut life = Life::attempting(P6x, commit(3140));
+        life.does(Input::Attempted(Outcome::Unsent));
+        life.does(Input::NotReady);
+        life.does(Input::Listed(Verdict::Absent));
+        assert_eq!(life.state(), "uncertain");
+        life
+    };
+    let attempt = [Effect::Attempt(Request::CommitSession { session: TerminalSessionId(11), amount: minor(3140) })];
+    let mut life = missing();
+    assert_eq!(life.does(Input::Ready), [], "not while it is missing");
+    life.does(Input::Listed(Verdict::Present));
+    assert_eq!(life.does(Input::Tick), [Effect::AskTurn]);
+    assert_eq!(life.does(Input::Turn), attempt);
+    life.does(Input::Attempted(ok()));
+    assert_eq!((life.state(), life.confirmed_by()), ("committed", Some(ConfirmedBy::ResultOk)));
+
+    // On a connect the list comes before the terminal is ready; what an earlier link has listed counts no more.
+    let mut life = missing();
+    assert_eq!(life.does(Input::Listed(Verdict::Present)), []);
+    assert_eq!(life.does(Input::NotReady), []);
+    assert_eq!(life.does(Input::Ready), []);
+    life.does(Input::NotReady);
+    life.does(Input::Listed(Verdict::Present));
+    assert_eq!(life.does(Input::Ready), [Effect::AskTurn]);
+    life.does(Input::Listed(Verdict::Absent));
+    assert_eq!(life.does(Input::Turn), [Effect::ReleaseTurn], "and it is missing again");
+
+    // Nobody has decided: it waits for a person, or for a decision.
+    let mut undecided = Life::held(P6x);
+    undecided.does(Input::Listed(Verdict::Absent));
+    assert_eq!(undecided.does(Input::Listed(Verdict::Present)), []);
+    assert_eq!((undecided.state(), undecided.machine.next_tick()), ("uncertain", None));
+    assert_eq!(undecided.does(Input::Command(Command::Void)), [Effect::AskTurn]);
+}
+
+/// Not found is the terminal's last word about a number, whatever it lists.
+#[test]
+fn what_was_not_found_is_never_asked_for_again() {
+    let mut life = Life::attempting(P6x, commit(3140));
+    life.does(Input::Attempted(not_ok(Some(0x0C))));
+    assert_eq!(life.state(), "uncertain");
+    life.does(Input::Listed(Verdict::Present));
+    assert_eq!(life.waits(48 * HOUR), []);
+    assert_eq!((life.machine.next_tick(), life.reconnects()), (None, vec![]));
+}
