@@ -18,6 +18,7 @@ mod flows;
 mod frames;
 mod fuzzed;
 mod golden;
+mod https;
 mod messages;
 mod outages;
 mod page;
