@@ -13,6 +13,7 @@ mod check;
 mod console;
 mod coverage;
 mod crowd;
+mod dashboards;
 mod doubt;
 mod flows;
 mod frames;
