@@ -18,6 +18,7 @@ use std::time::Duration;
 use quittance::id::{TerminalId, TerminalSessionId};
 use quittance::protocol::response::TerminalState;
 use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimConfig, SimHandle, Snapshot};
+use quittance::tls::IdentityFiles;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,6 +43,7 @@ pub(crate) struct Builder {
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
+    api_tls: Option<(IdentityFiles, PathBuf)>,
     log: &'static str,
     journal: Option<PathBuf>,
     recorder: Option<(PathBuf, &'static str)>,
@@ -119,6 +121,12 @@ impl Builder {
         self
     }
 
+    /// The API speaks TLS, with this certificate, and this file's CA is believed by whoever asks it.
+    pub(crate) fn api_tls(mut self, files: IdentityFiles, ca: PathBuf) -> Self {
+        self.api_tls = Some((files, ca));
+        self
+    }
+
     /// What is logged.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
@@ -152,7 +160,7 @@ impl Builder {
         let config = folder.path().join("quittance.toml");
         std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
         let child = Child::start(&config, self.environment);
-        let api = Api::new(&child.address(), self.token);
+        let api = Api::new(&child.address(), self.token, self.api_tls.as_ref().map(|(_, ca)| ca.as_path()));
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
         rig.wait_ready();
         rig
@@ -179,6 +187,7 @@ impl Rig {
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
+            api_tls: None,
             log: "info",
             journal: None,
             recorder: None,
