@@ -11,6 +11,7 @@ mod allocations;
 mod ask;
 mod check;
 mod console;
+mod coverage;
 mod crowd;
 mod dashboards;
 mod doubt;

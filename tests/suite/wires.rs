@@ -2,6 +2,7 @@
 //! of its own where it is tested; all that it needs is a rig whose terminals are reached so, with a short limit for Commit.
 
 use quittance::protocol::Family;
+use quittance::protocol::response::TerminalState;
 use quittance::sim::{Command, Fault, Policy};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use super::rig::Rig;
 
 #[test]
 fn over_tcp_and_a_pseudo_terminal() {
-    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    let rig = Rig::pair().connectors(2).timeout("commit", "\"2s\"").start();
     for terminal in rig.names() {
         main_scenarios(&rig, &terminal);
     }
@@ -20,7 +21,7 @@ fn over_tcp_and_a_pseudo_terminal() {
 #[test]
 fn in_extended_block() {
     let options = "{ extended_block = true, events = true, declined_dol = true }";
-    let rig = Rig::builder().apollos(1).terminal("protocol", options).timeout("commit", "\"500ms\"").start();
+    let rig = Rig::builder().apollos(1).terminal("protocol", options).connectors(2).timeout("commit", "\"2s\"").start();
     main_scenarios(&rig, "apollo-1");
     let commits = rig.terminal("apollo-1").requests(Command::Commit);
     let commit = commits.first().unwrap();
@@ -32,7 +33,7 @@ fn in_extended_block() {
 /// The opposite of what PSP 18 assumes, as far as a program can do its work all the same. On a P6X, another preamble and magic, too.
 #[test]
 fn on_terminals_that_differ() {
-    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    let rig = Rig::pair().connectors(2).timeout("commit", "\"2s\"").start();
     for terminal in rig.names() {
         let device = rig.terminal(&terminal);
         device.set_quirks(|quirks| {
@@ -47,7 +48,11 @@ fn on_terminals_that_differ() {
                 (quirks.preamble, quirks.magic) = (0x17, 0x42);
             }
         });
+        let set_ups = device.count(Command::Setup);
         device.cut();
+        rig.wait_terminal(&terminal, "is set up anew", |seen| {
+            seen.state == TerminalState::Enabled && seen.heard.get(&Command::Setup) > Some(&set_ups)
+        });
         main_scenarios(&rig, &terminal);
     }
     rig.finish();
