@@ -28,7 +28,7 @@ const TABLE: [(&str, &str, &[&str], usize); 32] = [
     ("quittance_terminal_state", "gauge", &["state"], 7),
     ("quittance_link_restarts_total", "counter", &["reason"], 15),
     ("quittance_terminal_quarantined", "gauge", &[], 1),
-    ("quittance_exchange_duration_seconds", "histogram", &["command"], 25),
+    ("quittance_exchange_duration_seconds", "histogram", &["command"], 15),
     ("quittance_exchange_timeouts_total", "counter", &["command"], 25),
     ("quittance_frame_errors_total", "counter", &["kind"], 9),
     ("quittance_recorder_dropped_total", "counter", &[], 1),
