@@ -3,6 +3,7 @@
 //! * [`auth`]: who may do what. A handler says in its signature which role it needs ([`auth::By`]).
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
 //! * [`view`]: what goes out. The domain types know nothing of it.
+//! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
@@ -11,6 +12,7 @@
 
 pub mod auth;
 mod body;
+pub mod certificate;
 pub mod depot;
 mod error;
 mod health;
@@ -36,9 +38,11 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpServer, Route, web};
 
 pub use auth::{Role, Token};
+pub use certificate::Certificate;
 pub use depot::Depot;
 
 use crate::session::Refusal;
+use crate::tls::IdentityFiles;
 use auth::Tokens;
 use error::Problem;
 
@@ -49,6 +53,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
+    /// What it shows of itself; without it, it speaks plain HTTP.
+    pub tls: Option<IdentityFiles>,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -69,11 +75,13 @@ const CONNECTIONS_PER_WORKER: usize = 1024;
 /// Contract: a commit or void answers within 20 s. One second is left for the way.
 const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 
-/// Listens at once and serves the depot called `site` for as long as the server is awaited. It does not look at signals: it goes on while the fleet
+/// Listens at once, with TLS if there is a certificate to show, and serves the depot called `site` for as long as the server is
+/// awaited. It does not look at signals: it goes on while the fleet
 /// drains, and ends by [`Server::handle`] and `stop(true)`.
 pub fn serve(
     site: String,
     settings: Settings,
+    certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
@@ -84,11 +92,15 @@ pub fn serve(
         .workers(WORKERS)
         .max_connections(CONNECTIONS_PER_WORKER)
         .client_request_timeout(HEAD_LIMIT)
+        .tls_handshake_timeout(HEAD_LIMIT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_LIMIT_SECONDS)
-        .disable_signals()
-        .bind(listen)
-        .map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
+        .disable_signals();
+    let bound = match certificate {
+        Some(certificate) => server.bind_rustls_0_23(listen, certificate.server().map_err(io::Error::other)?),
+        None => server.bind(listen),
+    };
+    let server = bound.map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     Ok((server.run(), address))
 }

@@ -1,4 +1,5 @@
-//! `quittance check`: says whether a configuration is good, everything that is not, and what it believes of its terminals.
+//! `quittance check`: says whether a configuration is good, everything that is not, what will be trouble, and what it believes of its
+//! terminals.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,12 +8,16 @@ use crate::config::{self, Environment};
 use crate::protocol::quirks::{POINTS, Point, SETTLED};
 use crate::protocol::{Family, Quirks};
 use crate::terminal::settings::TerminalSettings;
+use crate::time::Clock;
 
-/// Validates the file, writes what it finds, and gives the exit code: 0 when all is well, 1 otherwise.
+/// Validates the file, writes what it finds, and gives the exit code: 0 when there is no mistake, 1 otherwise.
 pub fn run(path: &Path, environment: &Environment, out: &mut dyn Write) -> io::Result<u8> {
     let file = path.display();
     match config::load(path, environment) {
         Ok(config) => {
+            for warning in config::warnings(&config, Clock::start().now()) {
+                writeln!(out, "{file}: warning: {warning}")?;
+            }
             let (terminals, tokens) = (config.terminals.len(), config.api.tokens.len());
             writeln!(
                 out,

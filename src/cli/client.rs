@@ -1,9 +1,15 @@
 //! The running API as the commands see it: a GET with a token, and one line when that fails.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_rustls::rustls;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+
+use crate::tls::fault::{Attempt, names};
+use crate::tls::{Fault, FileError, files, provider};
 
 /// Where the API is and who asks.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,6 +20,9 @@ pub struct Server {
     /// The token to show to the API, when it wants one
     #[arg(long, env = "QUITTANCE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
+    /// The CA that signed the API's certificate (PEM), when --url begins with https
+    #[arg(long, env = "QUITTANCE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 /// A token. It shows itself to nobody but the API.
@@ -43,6 +52,12 @@ pub enum Failure {
         /// What happened.
         why: String,
     },
+    /// Nobody is believed without being known.
+    #[error("{0} has TLS: give the CA that signed its certificate by --ca FILE or QUITTANCE_CA")]
+    NoCa(String),
+    /// The CA's file is of no use.
+    #[error("--ca: {0}")]
+    BadCa(#[from] FileError),
     /// 401.
     #[error("{0} wants a token that it knows: give it by --token or QUITTANCE_TOKEN")]
     Unauthorised(String),
@@ -72,13 +87,14 @@ impl Server {
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
         // The API is in the same depot: a proxy of the environment has no business with its token.
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIME_LIMIT));
+        let config = config.tls_config(self.tls()?);
         let agent = ureq::Agent::new_with_config(config.build());
         let url = self.url.trim_end_matches('/');
         let mut request = agent.get(format!("{url}{path}")).query_pairs(query.iter().copied());
         if let Some(Secret(token)) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let unreachable = |error: ureq::Error| Failure::Unreachable { url: url.to_owned(), why: error.to_string() };
+        let unreachable = |error: ureq::Error| Failure::Unreachable { url: url.to_owned(), why: self.why(&error) };
         let mut response = request.call().map_err(unreachable)?;
         let status = response.status().as_u16();
         let body = response.body_mut().read_json::<Value>().map_err(|_| Failure::Strange(url.to_owned()));
@@ -90,6 +106,59 @@ impl Server {
                 None => Err(Failure::Strange(url.to_owned())),
             },
         }
+    }
+
+    fn speaks_tls(&self) -> bool {
+        self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
+    /// The roots are always named, since ureq has none of its own here.
+    fn tls(&self) -> Result<TlsConfig, Failure> {
+        let known = match &self.ca {
+            Some(path) => files::certificates(path)?,
+            None if self.speaks_tls() => return Err(Failure::NoCa(self.url.clone())),
+            None => Vec::new(),
+        };
+        let known: Vec<_> = known.iter().map(|known| Certificate::from_der(known).to_owned()).collect();
+        let config = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::new_with_certs(&known));
+        Ok(config.unversioned_rustls_crypto_provider(provider()).build())
+    }
+
+    /// What an error means, with what only we know about it.
+    fn why(&self, error: &ureq::Error) -> String {
+        let fault = match error {
+            ureq::Error::Rustls(error) => self.attempt().map(|attempt| Fault::of(error, &attempt)),
+            ureq::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                self.attempt().map(|attempt| Fault::of_io(io, &attempt))
+            }
+            _ => None,
+        };
+        match fault {
+            Some(Fault::WrongName { wanted, presented }) => {
+                format!("its certificate is for {}, not for {wanted}", names(&presented))
+            }
+            Some(Fault::NotTls) => "it speaks no TLS, so --url begins with http://".to_owned(),
+            Some(fault) => fault.to_string(),
+            // A server of TLS answers a plain request with an alert, which is no HTTP.
+            None if matches!(error, ureq::Error::Protocol(_)) && !self.speaks_tls() => {
+                format!("it speaks no plain HTTP; with TLS, --url begins with https:// ({error})")
+            }
+            None => error.to_string(),
+        }
+    }
+
+    /// None when the address is none.
+    fn attempt(&self) -> Option<Attempt> {
+        let url: ureq::http::Uri = self.url.parse().ok()?;
+        let host = url.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some(Attempt {
+            ca: self.ca.as_ref().map_or_else(|| "--ca".to_owned(), |path| path.display().to_string()),
+            wanted: host.try_into().ok()?,
+            with_1_2: true,
+            asked: false,
+            given: false,
+            shown: None,
+        })
     }
 
     /// The list under this key of an answer.

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::api;
+use crate::api::{self, Certificate};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::journal::sqlite::SqliteJournal;
@@ -95,10 +95,21 @@ fn start_logs(config: &Config, environment: &Environment, format: LogFormat) {
 
 async fn orchestrate(config: Config) -> Result<(), String> {
     let clock = Clock::start();
+    for warning in config::warnings(&config, clock.now()) {
+        warn!(setting = warning.path, "{}", warning.message);
+    }
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let revision = env!("QUITTANCE_REVISION");
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), revision, config.site.currency, &names));
 
+    let certificate = match config.api.tls.clone() {
+        Some(files) => {
+            let metrics = Arc::clone(&metrics);
+            let told = move |expires| metrics.set_api_certificate_expiry(expires);
+            Some(Certificate::open(files, clock, told).map_err(|error| format!("api.tls: {error}"))?)
+        }
+        None => None,
+    };
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
     let journal: Arc<dyn Journal> =
         Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
@@ -123,7 +134,9 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
-    let (server, address) = match api::serve(config.site.id.clone(), config.api, fleet.clone(), move || rendered.render()) {
+    let site = config.site.id.clone();
+    let rendered = move || rendered.render();
+    let (server, address) = match api::serve(site, config.api, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -132,6 +145,9 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     };
     let handle = server.handle();
     let serving = actix::spawn(server);
+    if let Some(certificate) = certificate {
+        actix::spawn(certificate.watch());
+    }
     actix::spawn(watch_clock(clock));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");

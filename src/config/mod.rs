@@ -12,12 +12,14 @@ mod terminals;
 #[cfg(test)]
 mod tests;
 mod ui;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use settings::{Config, Site};
+pub use warnings::warnings;
 
 /// Environment variables by name. An argument, so that nothing below the command line reads the process's own.
 pub type Environment = BTreeMap<String, String>;

@@ -10,12 +10,13 @@ use config::Value;
 use super::raw::{self, Section};
 use super::terminals::{self, Rules};
 use super::ui;
-use super::{Mistake, default_journal};
+use super::{Mistake, default_journal, link};
 use crate::api::{self, Role, Token};
 use crate::fleet::supervision::Supervision;
 use crate::money::Currency;
 use crate::terminal::screen::Templates;
 use crate::terminal::settings::{Screens, TerminalSettings};
+use crate::tls::IdentityFiles;
 
 /// Everything that was configured, valid as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,16 +95,28 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     let listen = if given { listen } else { Some(SocketAddr::from(([127, 0, 0, 1], 8470))) };
     let any = section.has("tokens");
     let tokens = tokens(&mut section, mistakes);
-    if section.discard("tls") {
-        section.mistake("tls", "is not yet supported: listen on a loopback address behind a TLS proxy", mistakes);
-    }
+    let tls = if section.has("tls") { certificate(&mut section, mistakes) } else { None };
     // Tokens that are there and wrong have their own mistakes.
     let open = listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
         section.mistake("tokens", "at least one is needed, since api.listen is not a loopback address", mistakes);
     }
     section.finish(mistakes);
-    Some(api::Settings { listen: listen?, tokens })
+    Some(api::Settings { listen: listen?, tokens, tls })
+}
+
+fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {
+    let before = mistakes.len();
+    let mut section = api.section("tls", mistakes);
+    if mistakes.len() > before {
+        return None;
+    }
+    for key in ["cert", "key"].into_iter().filter(|_| !section.has("cert") && !section.has("key")) {
+        section.mistake(key, "is missing", mistakes);
+    }
+    let files = link::identity(&mut section, mistakes);
+    section.finish(mistakes);
+    files
 }
 
 fn tokens(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Vec<Token> {

@@ -1,5 +1,7 @@
 //! The table of metrics.
 
+use crate::protocol::Family;
+
 /// A metric.
 pub(super) struct Name {
     /// Its name.
@@ -61,6 +63,25 @@ pub const COMMANDS: [&str; 25] = [
     "get_transaction_record",
     "control",
 ];
+
+/// Those that the program sends to a terminal by itself: their series are there from the start. The others are sent when a person asks
+/// for them, and their series begin then; from the start they would double what a large depot has to say at each scrape.
+pub(super) fn sent_unasked(command: &str, family: Family) -> bool {
+    match command {
+        "read_card"
+        | "select_language"
+        | "proprietary_exchange"
+        | "mifare"
+        | "read_file"
+        | "get_connection_info"
+        | "get_receipt"
+        | "get_transaction_record"
+        | "control" => false,
+        "update_session" | "ui_request" => family == Family::Apollo,
+        "list_sessions" => family == Family::P6x,
+        _ => true,
+    }
+}
 
 /// Why a link is opened again: the `reason` label. All reasons of a lost link, those for which a terminal gives up a link that
 /// works, and two of the fleet's own.

@@ -148,6 +148,7 @@ impl TerminalMetrics {
             quarantined: gauge(&names::TERMINAL_QUARANTINED),
             exchanges: names::COMMANDS
                 .iter()
+                .filter(|command| names::sent_unasked(command, family))
                 .map(|command| (*command, source.histogram(&names::EXCHANGE_DURATION, with("command", command))))
                 .collect(),
             timeouts: counters(&names::EXCHANGE_TIMEOUTS, "command", &names::COMMANDS),

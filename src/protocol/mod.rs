@@ -1,5 +1,8 @@
 //! Bytes ↔ meaning of the Payter Session Protocol: no I/O, no clock, no logging. The meaning of a message code depends on its
-//! direction, so there are two enums: [`Request`] (host → terminal) and [`Response`] (terminal → host).
+//! direction, so there are two enums: [`Request`] (host → terminal) and [`Response`] (terminal → host). What they are called, their
+//! codes and who knows them is a table: [`message`]. Where the pages leave a choice, [`Quirks`] says what is believed.
+//!
+#![doc = include_str!("coverage.md")]
 
 mod checksum;
 pub mod codec;

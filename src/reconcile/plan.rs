@@ -145,13 +145,16 @@ impl Plan {
             return;
         }
 
-        // Which session adopts which hold does not matter for the money, since all of them are voided: oldest first.
+        // Which session adopts which hold does not matter for the money, since all of them are voided: oldest first. Of more
+        // sessions than holds the younger ones have them: earlier lists have shown none for the others.
         let mut in_doubt: Vec<_> =
             question.sessions.iter().filter(|session| matches!(session.state, State::InDoubt(_))).collect();
         in_doubt.sort_unstable_by_key(|session| (session.created_at, session.id));
+        let without = in_doubt.len().saturating_sub(in_both.len());
         let mut unknown = in_both.into_iter();
-        for session in in_doubt {
-            if let Some(id) = unknown.next() {
+        for (place, session) in in_doubt.into_iter().enumerate() {
+            let its_own = if place < without { None } else { unknown.next() };
+            if let Some(id) = its_own {
                 self.verdicts.push((session.id, Verdict::Adopt(id)));
                 self.found(DiscrepancyKind::LostApproval, Some(id), Some(session.id));
             } else if !in_one && session.changed_at < question.began && !bank_may_answer(question, session) {

@@ -23,7 +23,7 @@ pub enum Fault {
     #[error("{0}")]
     File(#[from] FileError),
     /// Somebody else, or somebody by another name.
-    #[error("the certificate shown is for {}, not for {wanted}: set server_name to what it is for, or have it made for {wanted}", list(.presented))]
+    #[error("the certificate shown is for {}, not for {wanted}: set server_name to what it is for, or have it made for {wanted}", names(.presented))]
     WrongName {
         /// By which name we know the other side.
         wanted: String,
@@ -227,8 +227,8 @@ fn issued(issuer: &Option<String>) -> String {
     issuer.as_ref().map_or_else(String::new, |issuer| format!(" (it is called {issuer})"))
 }
 
-/// The library writes a name as `DnsName("a.b")`, an address as `IpAddress(1.2.3.4)`; a person wants what is inside.
-fn list(names: &[String]) -> String {
+/// Names in a certificate as a person wants them. The library writes one as `DnsName("a.b")`, an address as `IpAddress(1.2.3.4)`.
+pub fn names(names: &[String]) -> String {
     let inside = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         quotable(inner.trim_matches('"'))

@@ -36,6 +36,9 @@ pub enum FileError {
     /// PEM, but not of a certificate that anybody could use.
     #[error("{} holds a certificate that cannot be read", .0.display())]
     BadCertificate(PathBuf),
+    /// What `openssl x509 -req` makes in older versions when nobody gives it extensions.
+    #[error("{} holds a certificate of X.509 version 1, which nobody accepts: have it made with subjectAltName", .0.display())]
+    VersionOne(PathBuf),
     /// Not a word of PEM about keys in it.
     #[error("{} holds no private key; a PEM file is needed, with -----BEGIN PRIVATE KEY-----", .0.display())]
     NoKey(PathBuf),
@@ -84,7 +87,7 @@ impl IdentityFiles {
         match (certificates(&self.cert), key(&self.key)) {
             (Ok(cert), Ok(key)) => match self.pair(cert, key) {
                 Ok(_) => (None, None),
-                Err(error @ FileError::BadCertificate(_)) => (Some(error), None),
+                Err(error @ (FileError::BadCertificate(_) | FileError::VersionOne(_))) => (Some(error), None),
                 Err(error) => (None, Some(error)),
             },
             (cert, key) => (cert.err(), key.err()),
@@ -93,6 +96,9 @@ impl IdentityFiles {
 
     fn pair(&self, cert: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Identity, FileError> {
         let facts = cert.first().and_then(certificate::facts).ok_or_else(|| FileError::BadCertificate(self.cert.clone()))?;
+        if facts.is_version_1 {
+            return Err(FileError::VersionOne(self.cert.clone()));
+        }
         let private = provider().key_provider.load_private_key(key).map_err(|_| FileError::BadKey(self.key.clone()))?;
         let certified = CertifiedKey::new(cert, private);
         // A key whose public half is not known cannot be compared; the handshake will tell.

@@ -129,6 +129,22 @@ fn a_certificate_tells_its_days() {
     assert_eq!(quotable(&"x".repeat(81)), format!("{}…", "x".repeat(80)));
 }
 
+/// The first version has neither a version nor extensions: what is left when both are taken out.
+#[test]
+fn a_certificate_of_the_first_version_is_known() {
+    let made = rcgen::generate_simple_self_signed(vec!["a.local".to_owned()]).unwrap();
+    let der: &[u8] = made.cert.der();
+    // SEQUENCE { SEQUENCE { [0] version, …, [3] extensions }, algorithm, signature }, both with lengths of two bytes.
+    let ([0x30, 0x82, ..], [0x30, 0x82, high, low]) = (&der[..4], &der[4..8]) else { panic!("another form") };
+    let (body, rest) = der[8..].split_at(usize::from(u16::from_be_bytes([*high, *low])));
+    let extensions = (0..body.len()).find(|at| body[*at] == 0xA3 && usize::from(body[at + 1]) == body.len() - at - 2).unwrap();
+    let body = &body[5..extensions];
+    let sequence = |content: Vec<u8>| [vec![0x30, 0x82], (content.len() as u16).to_be_bytes().to_vec(), content].concat();
+    let old = sequence([sequence(body.to_vec()), rest.to_vec()].concat());
+    assert!(!certificate::facts(made.cert.der()).unwrap().is_version_1);
+    assert!(certificate::facts(&old.into()).unwrap().is_version_1);
+}
+
 /// What cannot be brought about on a real socket in a test, and what depends on what was said before.
 #[test]
 fn errors_are_told_apart() {

@@ -13,7 +13,7 @@ use quittance::link::{self, Address, Event, Generation, Order, Orders, Outcome, 
 use quittance::money::Amount;
 use quittance::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
 use quittance::protocol::response::{TerminalState, Verdict};
-use quittance::protocol::{Dol, Family, Quirks, Request, Response};
+use quittance::protocol::{Dol, Family, Quirks, Request, Response, message};
 use quittance::sim::{Depot, Heard, SimCard, SimConfig, SimHandle};
 use quittance::time::Clock;
 use tempfile::TempDir;
@@ -205,4 +205,20 @@ const SESSION: quittance::id::TerminalSessionId = quittance::id::TerminalSession
 /// Start Session for this amount, with the reference 7.
 fn start(amount: u32) -> Request {
     Request::StartSession(StartSession::new(Amount::from_minor(amount), SessionReference(7)))
+}
+
+/// The tests' names are what the table of messages refers to: there is one for each message and family that knows it, and none for
+/// a family that does not.
+#[test]
+fn every_message_has_a_test_on_every_family_that_knows_it() {
+    let tests =
+        [include_str!("messages/card.rs"), include_str!("messages/holds.rs"), include_str!("messages/setup.rs")].concat();
+    let requests = message::REQUESTS.iter().map(|row| (row.name, row.only));
+    let responses = message::RESPONSES.iter().map(|row| (row.name, row.only));
+    for (name, only) in requests.chain(responses) {
+        for family in Family::ALL {
+            let test = format!("#[actix::test]\nasync fn {name}_on_{}()", family.as_str());
+            assert_eq!(tests.contains(&test), only.is_none_or(|only| only == family), "{test}");
+        }
+    }
 }

@@ -235,7 +235,7 @@ fn what_is_wrong_with_a_request_has_a_stable_code() {
         ("commit", r#"{"amount":"5"}"#, 422, "amount_invalid"),
         ("commit", "{}", 400, "malformed"),
         ("cancel", "", 409, "has_hold"),
-        ("update", r#"{"amount":6000}"#, 409, "not_supported"),
+        ("update", r#"{"amount":10001}"#, 422, "amount_invalid"),
     ];
     for (verb, words, status, code) in cases {
         let (came, body) = rig.api.post_text(&format!("{path}/{verb}"), words);

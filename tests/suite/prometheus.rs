@@ -96,6 +96,15 @@ impl Watchers {
         answer["data"].clone()
     }
 
+    /// What a query finds now.
+    pub(crate) fn query(&self, expression: &str) -> Vec<Value> {
+        let letter = |byte: u8| {
+            if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        };
+        let encoded: String = expression.bytes().map(letter).collect();
+        self.get(&format!("query?query={encoded}"))["result"].as_array().unwrap().clone()
+    }
+
     /// All alerts that stand.
     pub(crate) fn alerts(&self) -> Vec<Alert> {
         let data = self.get("alerts");

@@ -151,11 +151,16 @@ fn compare(rig: &Rig) {
     let sessions = rig.api.sessions("");
     let by_amount: HashMap<u64, &Value> =
         sessions.iter().filter_map(|session| Some((session["amount_requested"].as_u64()?, session))).collect();
+    // A hold that was found in a P6X's list goes to the oldest session in doubt there, which need not be the one that asked for it.
+    let number = |session: &Value| Some((session["terminal"].as_str()?.to_owned(), session["terminal_session_id"].as_u64()?));
+    let by_number: HashMap<(String, u64), &Value> =
+        sessions.iter().filter_map(|session| Some((number(session)?, session))).collect();
     let mut committed = 0;
     let mut in_doubt = 0;
     let holds = rig.bank().holds();
     for hold in &holds {
-        let session = by_amount.get(&u64::from(hold.amount.minor()));
+        let number = (hold.terminal.to_string(), u64::from(hold.session.0));
+        let session = by_number.get(&number).or_else(|| by_amount.get(&u64::from(hold.amount.minor())));
         let Some(session) = session else { panic!("nobody has asked for {hold:?}") };
         match (session["state"].as_str().unwrap(), hold.state) {
             ("committed", HoldState::Captured { amount, by: By::Host, .. }) => {

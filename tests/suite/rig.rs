@@ -18,6 +18,7 @@ use std::time::Duration;
 use quittance::id::{TerminalId, TerminalSessionId};
 use quittance::protocol::response::TerminalState;
 use quittance::sim::{Bank, Hold, HoldState, Policy, SimCard, SimConfig, SimHandle, Snapshot};
+use quittance::tls::IdentityFiles;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,6 +43,7 @@ pub(crate) struct Builder {
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
+    api_tls: Option<(IdentityFiles, PathBuf)>,
     log: &'static str,
     journal: Option<PathBuf>,
     recorder: Option<(PathBuf, &'static str)>,
@@ -119,6 +121,12 @@ impl Builder {
         self
     }
 
+    /// The API speaks TLS, with this certificate, and this file's CA is believed by whoever asks it.
+    pub(crate) fn api_tls(mut self, files: IdentityFiles, ca: PathBuf) -> Self {
+        self.api_tls = Some((files, ca));
+        self
+    }
+
     /// What is logged.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
@@ -152,7 +160,7 @@ impl Builder {
         let config = folder.path().join("quittance.toml");
         std::fs::write(&config, site::config(&self, &site, &journal, folder.path())).unwrap();
         let child = Child::start(&config, self.environment);
-        let api = Api::new(&child.address(), self.token);
+        let api = Api::new(&child.address(), self.token, self.api_tls.as_ref().map(|(_, ca)| ca.as_path()));
         let rig = Rig { api, child, site, folder, journal, cards: AtomicU32::new(0) };
         rig.wait_ready();
         rig
@@ -179,6 +187,7 @@ impl Rig {
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
+            api_tls: None,
             log: "info",
             journal: None,
             recorder: None,
@@ -303,13 +312,14 @@ impl Rig {
 
 /// What a charger does.
 impl Rig {
-    /// Opens a card flow, as soon as the terminal has ended the one before it; the session's name. (A cancelled session has ended
-    /// a moment before its terminal has.)
+    /// Opens a card flow, as soon as the terminal has ended the one before it and its link is up; the session's name. (A cancelled
+    /// session has ended a moment before its terminal has, and on a slow machine an answer may come too late for the link.)
     pub(crate) fn open(&self, terminal: &str, amount: u32) -> String {
         let wanted = json!({ "terminal": terminal, "amount": amount });
         let (status, body) = self.until("no other card flow", || {
             let answer = self.api.post("/v1/sessions", &wanted);
-            (answer.1["code"] != "terminal_busy").then_some(answer)
+            let later = ["terminal_busy", "terminal_not_ready"];
+            later.iter().all(|code| answer.1["code"] != *code).then_some(answer)
         });
         assert_eq!(status, 201, "{body}");
         assert_eq!(body["state"], "waiting_card", "{body}");

@@ -2,10 +2,61 @@
 //! of its own where it is tested; all that it needs is a rig whose terminals are reached so, with a short limit for Commit.
 
 use quittance::protocol::Family;
+use quittance::protocol::response::TerminalState;
 use quittance::sim::{Command, Fault, Policy};
 use serde_json::json;
 
 use super::rig::Rig;
+
+#[test]
+fn over_tcp_and_a_pseudo_terminal() {
+    let rig = Rig::pair().connectors(2).timeout("commit", "\"2s\"").start();
+    for terminal in rig.names() {
+        main_scenarios(&rig, &terminal);
+    }
+    rig.finish();
+}
+
+/// Every option that an Apollo has: frames are extended, events come between them, and declines bring data objects.
+#[test]
+fn in_extended_block() {
+    let options = "{ extended_block = true, events = true, declined_dol = true }";
+    let rig = Rig::builder().apollos(1).terminal("protocol", options).connectors(2).timeout("commit", "\"2s\"").start();
+    main_scenarios(&rig, "apollo-1");
+    let commits = rig.terminal("apollo-1").requests(Command::Commit);
+    let commit = commits.first().unwrap();
+    // The length has four bytes: magic, code, session and amount.
+    assert_eq!(&commit.bytes[..7], [0xCC, 0x00, 0x00, 0x00, 0x0A, 0x3C, 0x35]);
+    rig.finish();
+}
+
+/// The opposite of what PSP 18 assumes, as far as a program can do its work all the same. On a P6X, another preamble and magic, too.
+#[test]
+fn on_terminals_that_differ() {
+    let rig = Rig::pair().connectors(2).timeout("commit", "\"2s\"").start();
+    for terminal in rig.names() {
+        let device = rig.terminal(&terminal);
+        device.set_quirks(|quirks| {
+            quirks.reuse_ids = true;
+            quirks.setup_rearms = true;
+            quirks.status_as_result = true;
+            quirks.running_in_wait_auth = true;
+            quirks.tells_dropped_flow = true;
+            quirks.takes_duplicates = true;
+            quirks.disable_ends_flow = true;
+            if device.family() == Family::P6x {
+                (quirks.preamble, quirks.magic) = (0x17, 0x42);
+            }
+        });
+        let set_ups = device.count(Command::Setup);
+        device.cut();
+        rig.wait_terminal(&terminal, "is set up anew", |seen| {
+            seen.state == TerminalState::Enabled && seen.heard.get(&Command::Setup) > Some(&set_ups)
+        });
+        main_scenarios(&rig, &terminal);
+    }
+    rig.finish();
+}
 
 /// Approve and commit, approve and void, decline, cancel, and an answer that is lost.
 pub(crate) fn main_scenarios(rig: &Rig, terminal: &str) {

@@ -21,7 +21,7 @@ use super::diary::Diary;
 use super::drivers::Space;
 use super::orchestrator::{self, Orchestrator};
 use super::reckoning::{Reckoning, replay};
-use super::setup::{CONNECTORS, Place};
+use super::setup::{CONNECTORS, Place, SCANNING};
 use super::table::{Scene, Screen, View};
 use super::trouble;
 
@@ -140,6 +140,7 @@ impl Show<'_> {
             let space = Space {
                 number,
                 terminal: terminal.clone(),
+                scans: terminal.id().as_str() == SCANNING,
                 client: self.client.clone(),
                 diary: self.diary.clone(),
                 run: self.began.unix_millis(),

@@ -32,6 +32,8 @@ pub(crate) struct Space {
     pub(crate) number: u32,
     /// The terminal that it belongs to.
     pub(crate) terminal: SimHandle,
+    /// Whether a card alone opens a session there.
+    pub(crate) scans: bool,
     /// The way to the orchestrator.
     pub(crate) client: Client,
     /// Where to tell what happens.
@@ -77,6 +79,9 @@ impl Space {
             82..91 => Plan::NeverPlug,
             _ => Plan::ChangeMind,
         };
+        if self.scans {
+            return self.tap_alone(plan, visit).await;
+        }
         let Some(session) = self.open(visit).await else { return };
         if plan == Plan::NoCard {
             self.pause(2_000, 4_000).await;
@@ -84,13 +89,28 @@ impl Space {
             return;
         }
         self.present(plan, visit).await;
-        let Some(answer) = self.outcome(&session).await else { return };
+        self.after_card(plan, &session).await;
+    }
+
+    /// Presents a card without having asked for anything.
+    async fn tap_alone(&mut self, plan: Plan, visit: u32) {
+        if plan == Plan::NoCard || !self.present(plan, visit).await {
+            return;
+        }
+        if let Some(session) = self.session_of(&self.card(visit)).await {
+            self.after_card(plan, &session).await;
+        }
+    }
+
+    /// Whatever somebody does once the terminal has read the card.
+    async fn after_card(&mut self, plan: Plan, session: &str) {
+        let Some(answer) = self.outcome(session).await else { return };
         match (text(&answer, "state"), plan) {
             // The plug-in deadline voids it.
             ("approved", Plan::NeverPlug) => self.tell("approved, but nobody plugs in"),
             ("approved", Plan::ChangeMind) => {
                 self.pause(500, 3_000).await;
-                let voided = self.insist(&session, "void", json!({})).await;
+                let voided = self.insist(session, "void", json!({})).await;
                 self.tell(&format!("changed their mind: {}", described(&voided)));
             }
             ("approved", _) => {
@@ -98,7 +118,7 @@ impl Space {
                 if let Some(asked) = asked.filter(|asked| *asked > held) {
                     self.tell(&format!("the bank holds only {} of the {} asked for", euros(held), euros(asked)));
                 }
-                self.charge(&session, held).await;
+                self.charge(session, held).await;
             }
             ("declined", _) => self.tell("declined"),
             _ => {}
@@ -123,9 +143,29 @@ impl Space {
         None
     }
 
-    /// Presents a card when the terminal waits for one.
-    async fn present(&mut self, plan: Plan, visit: u32) {
-        let card = SimCard::numbered(self.number.wrapping_mul(CARDS).wrapping_add(visit % CARDS).wrapping_add(1));
+    /// The session that this card has opened; none if the card opened none.
+    async fn session_of(&self, card: &SimCard) -> Option<String> {
+        let path = format!("/v1/sessions?limit=20&terminal={}", self.terminal.id());
+        for _ in 0..10 {
+            if let Ok((200, answer)) = self.client.get(&path).await {
+                let sessions = answer.get("sessions").and_then(Value::as_array);
+                let own = |session: &&Value| session["card"]["hash"] == card.hash().reveal();
+                if let Some(session) = sessions.and_then(|sessions| sessions.iter().find(own)) {
+                    return Some(text(session, "id").to_owned());
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        None
+    }
+
+    fn card(&self, visit: u32) -> SimCard {
+        SimCard::numbered(self.number.wrapping_mul(CARDS).wrapping_add(visit % CARDS).wrapping_add(1))
+    }
+
+    /// Presents a card when the terminal waits for one. Says whether it was read.
+    async fn present(&mut self, plan: Plan, visit: u32) -> bool {
+        let card = self.card(visit);
         match plan {
             Plan::BadCard => self.terminal.bank().set_policy(&card, slow(Policy::decline(INSUFFICIENT_FUNDS))),
             Plan::ChargeOnLess => self.terminal.bank().set_policy(&card, slow(Policy::partial(Amount::from_minor(1_500)))),
@@ -134,13 +174,14 @@ impl Space {
         for _ in 0..5 {
             let waiting = self.terminal.wait_until(TerminalState::WaitCard);
             if tokio::time::timeout(Duration::from_secs(4), waiting).await.is_err() {
-                return;
+                return false;
             }
             self.pause(500, 1_500).await;
             if self.terminal.tap(&card) {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Waits until it is known whether there is a hold.

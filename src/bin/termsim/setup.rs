@@ -13,13 +13,17 @@ use quittance::time::Timestamp;
 /// The API's usual port; another one is taken when somebody listens there.
 const PORT: u16 = 8470;
 
-const TERMINALS: [(&str, Family); 5] = [
-    ("bay-01", Family::Apollo),
-    ("bay-02", Family::Apollo),
-    ("bay-03", Family::Apollo),
-    ("bay-04", Family::P6x),
-    ("bay-05", Family::P6x),
+/// Name, family, and what is special about it.
+const TERMINALS: [(&str, Family, &str); 5] = [
+    ("bay-01", Family::Apollo, ""),
+    ("bay-02", Family::Apollo, "protocol = { extended_block = true, events = true, declined_dol = true }\n"),
+    (SCANNING, Family::Apollo, "scan = \"always\"\npreauth = 3500\n"),
+    ("bay-04", Family::P6x, "protocol = { events = true }\n"),
+    ("bay-05", Family::P6x, ""),
 ];
+
+/// It waits for cards all the time: nobody asks for a session there, a card is enough.
+pub(crate) const SCANNING: &str = "bay-03";
 
 /// How many holds may be open on a terminal at once.
 pub(crate) const CONNECTORS: u32 = 2;
@@ -72,7 +76,7 @@ impl Place {
     /// The simulated terminals, not yet running.
     pub(crate) fn terminals(&self, now: Timestamp) -> Vec<SimConfig> {
         let again = self.journal.exists();
-        let configured = |(name, family): (&str, Family)| {
+        let configured = |(name, family, _): (&str, Family, &str)| {
             let id: TerminalId = name.parse().ok()?;
             let mut config = match family {
                 Family::Apollo => SimConfig::apollo(id),
@@ -94,7 +98,7 @@ impl Place {
             "# Made by the demo, anew for each run.\n\n[site]\nid = \"depot-demo\"\ncurrency = \"EUR\"\n\n[api]\nlisten = \"{api}\"\n\n[journal]\npath = {}\n{RULES}",
             quoted(&self.journal)
         );
-        for terminal in depot.terminals() {
+        for (terminal, (_, _, special)) in depot.terminals().zip(TERMINALS) {
             let address = depot.address(terminal.id()).unwrap_or_default();
             let link = match terminal.family() {
                 Family::Apollo => format!("{{ tcp = \"{address}\" }}"),
@@ -105,7 +109,7 @@ impl Place {
             // Writing to a text cannot fail.
             let _ = write!(
                 text,
-                "\n[[terminals]]\nid = \"{}\"\nfamily = \"{}\"\nlink = {link}\nconnectors = {CONNECTORS}\ntimeouts = {limits}\n",
+                "\n[[terminals]]\nid = \"{}\"\nfamily = \"{}\"\nlink = {link}\nconnectors = {CONNECTORS}\ntimeouts = {limits}\n{special}",
                 terminal.id(),
                 terminal.family().as_str()
             );

@@ -22,7 +22,13 @@ pub(crate) async fn make(terminals: Vec<SimHandle>, mut dice: StdRng, diary: Dia
         tokio::time::sleep(Duration::from_millis(dice.random_range(6_000..15_000))).await;
         let Some(terminal) = terminals.get(dice.random_range(0..terminals.len().max(1))) else { return };
         let kind = dice.random_range(0..8u32);
-        if kind <= 4 && terminal.family() == Family::Apollo && terminal.snapshot().state == TerminalState::WaitAuth {
+        // A silent one would not hear the Auth of a card that comes meanwhile.
+        let asks_bank = match terminal.snapshot().state {
+            TerminalState::WaitAuth => kind <= 4,
+            TerminalState::WaitCard => kind == 4,
+            _ => false,
+        };
+        if asks_bank && terminal.family() == Family::Apollo {
             // An Apollo whose answer to Auth is lost cannot be asked what it holds (it has no List Sessions): such a session
             // stays in doubt for hours, longer than anybody watches a demo.
             continue;

@@ -298,6 +298,20 @@ fn an_approval_out_of_the_blue_is_told_first() {
     });
 }
 
+/// What came before the other side hung up is heard, although there is something to write that it no longer takes.
+#[test]
+fn last_words_are_heard() {
+    paused(async {
+        let (mut line, mut theirs) = in_step(tcp()).await;
+        theirs.write_all(&APPROVED_10).await.unwrap();
+        drop(theirs);
+        line.ask(Request::Enable);
+        assert_eq!(line.event().await, Event::Unasked(approved()));
+        assert_eq!(line.end_of(2).await, Outcome::Unsent);
+        assert_eq!(line.lost().await, Loss::OutOfStep);
+    });
+}
+
 #[test]
 fn a_serial_line_resynchronises() {
     paused(async {

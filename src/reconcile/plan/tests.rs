@@ -221,9 +221,9 @@ fn two_lists() {
             vec![old(1, in_doubt()), old(2, in_doubt())],
             vec![10],
             vec![10],
-            vec![(1, Adopt(id(10))), (2, NoHold)],
+            vec![(1, NoHold), (2, Adopt(id(10)))],
             vec![],
-            vec![Kind::LostApproval, Kind::NoHold],
+            vec![Kind::NoHold, Kind::LostApproval],
         ),
         (
             "a live card flow makes an unknown number ambiguous",

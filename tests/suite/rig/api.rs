@@ -1,10 +1,12 @@
 //! The API as a charger sees it.
 
+use std::path::Path;
 use std::sync::RwLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use ureq::http::Response;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// Beyond the longest wait that a test asks for.
@@ -13,14 +15,21 @@ const TIME_LIMIT: Duration = Duration::from_secs(45);
 /// The API; it may move when the program is started again.
 pub(crate) struct Api {
     agent: Agent,
+    scheme: &'static str,
     address: RwLock<String>,
     token: Option<&'static str>,
 }
 
 impl Api {
-    pub(super) fn new(address: &str, token: Option<&'static str>) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIME_LIMIT)).build();
-        Self { agent: config.into(), address: RwLock::new(address.to_owned()), token }
+    /// With TLS, if there is the file of a CA that is believed.
+    pub(super) fn new(address: &str, token: Option<&'static str>, ca: Option<&Path>) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIME_LIMIT));
+        let known = ca.map(|ca| Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap());
+        let known: Vec<_> = known.into_iter().collect();
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&known));
+        let tls = tls.unversioned_rustls_crypto_provider(quittance::tls::provider()).build();
+        let scheme = if ca.is_some() { "https" } else { "http" };
+        Self { agent: config.tls_config(tls).build().into(), scheme, address: RwLock::new(address.to_owned()), token }
     }
 
     pub(super) fn moved(&self, address: &str) {
@@ -34,7 +43,7 @@ impl Api {
 
     /// The path, with the server before it.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address.read().unwrap())
+        format!("{}://{}{path}", self.scheme, self.address.read().unwrap())
     }
 
     /// Status and body; the body is null when it is no JSON.

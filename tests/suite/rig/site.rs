@@ -96,6 +96,10 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Pa
         let digest: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(text, "tokens = [{{ name = \"rig\", role = \"admin\", sha256 = \"{digest}\" }}]").unwrap();
     }
+    if let Some((files, _)) = &builder.api_tls {
+        let (cert, key) = (files.cert.display(), files.key.display());
+        writeln!(text, "tls = {{ cert = \"{cert}\", key = \"{key}\" }}").unwrap();
+    }
     write!(text, "\n[journal]\npath = \"{}\"\n", journal.display()).unwrap();
     if let Some((recordings, cards)) = &builder.recorder {
         let recordings = folder.join(recordings);
