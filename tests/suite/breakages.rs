@@ -175,7 +175,7 @@ fn which_alert_tells_what_is_broken_and_after_how_long() {
             });
         }
         all_broken.store(true, Ordering::Relaxed);
-        println!("\n| what is broken | alert | severity | after |\n|---|---|---|---|\n{}", table.join().unwrap());
+        eprintln!("\n| what is broken | alert | severity | after |\n|---|---|---|---|\n{}", table.join().unwrap());
     });
 }
 
