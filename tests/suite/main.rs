@@ -9,6 +9,7 @@
 mod alarm;
 mod allocations;
 mod ask;
+mod breakages;
 mod check;
 mod console;
 mod coverage;
