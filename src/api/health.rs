@@ -34,6 +34,10 @@ async fn readyz(api: web::Data<Api>) -> HttpResponse {
     response.json(Ready { ready, reasons })
 }
 
+/// Made on a thread of its own: what a large depot has to say takes so long that others would wait for it.
 async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((api.metrics)())
+    match web::block(move || (api.metrics)()).await {
+        Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
 }

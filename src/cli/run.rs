@@ -33,6 +33,9 @@ const REPLAY_STEP: usize = 1000;
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
 const CLOCK_JUMP_MILLIS: i64 = 2000;
 
+/// How often the metrics are folded when nobody reads them.
+const METRICS_UPKEEP: Duration = Duration::from_secs(30);
+
 /// More arbiters than this do not help: terminals wait for wires, and the journal has one writer.
 const ARBITERS_AT_MOST: usize = 4;
 
@@ -149,6 +152,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         actix::spawn(certificate.watch());
     }
     actix::spawn(watch_clock(clock));
+    actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");
     service::ready(&address.to_string());
@@ -198,6 +202,15 @@ async fn append(journal: &dyn Journal, clock: Clock, fact: Fact) {
     let entry = Entry { at: clock.now(), terminal: None, session: None, fact };
     if let Err(error) = journal.append(vec![entry]).await {
         warn!(%error, "the program's own record could not be appended");
+    }
+}
+
+/// Histograms gather what was recorded until somebody reads them. Where nobody scrapes, they would grow for ever.
+async fn keep_metrics_small(metrics: Arc<Metrics>) {
+    let mut every = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        every.tick().await;
+        metrics.upkeep();
     }
 }
 

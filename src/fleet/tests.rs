@@ -260,7 +260,8 @@ async fn a_quiet_night_takes_nothing_from_the_metrics() {
     let open = rig.held(2).await;
     rig.fleet.command(open, Command::Energy(Amount::from_minor(100))).await.unwrap();
     let series = |text: &str| -> BTreeMap<String, f64> {
-        let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
+        let samples =
+            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
         samples.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
     };
     let evening = series(&rig.metrics.render());

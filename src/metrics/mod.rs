@@ -6,7 +6,6 @@
 
 mod names;
 mod process;
-mod registry;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -14,6 +13,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::id::TerminalId;
 use crate::money::Currency;
@@ -23,13 +25,15 @@ use crate::time::Timestamp;
 pub use names::{COMMANDS, FRAME_ERROR_KINDS, RESTART_REASONS};
 pub use terminal::{Attempt, Decided, Disposed, Reconciled, TerminalMetrics};
 
-use names::Name;
+use names::{Kind, Name};
 use process::Process;
-use registry::{Counter, Gauge, Histogram, Labels, Registry};
+
+/// Labels in the order in which they are shown.
+type Labels = Vec<(&'static str, String)>;
 
 /// All metrics of one fleet.
 pub struct Metrics {
-    source: Source,
+    handle: PrometheusHandle,
     terminals: BTreeMap<TerminalId, TerminalMetrics>,
     append_duration: Histogram,
     journal_errors: Counter,
@@ -39,13 +43,15 @@ pub struct Metrics {
     stranded_amount: Gauge,
     api_certificate_expiry: Gauge,
     process: Option<Process>,
-    rendering: Mutex<usize>,
+    rendering: Mutex<()>,
 }
 
 impl Metrics {
     /// The metrics of these terminals, all at 0.
     pub fn new(version: &str, revision: &str, currency: Currency, terminals: &[(TerminalId, Family)]) -> Self {
-        let source = Source(Arc::new(Registry::new(&names::ALL)));
+        let recorder = recorder();
+        let handle = recorder.handle();
+        let source = Source::new(recorder);
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
         source.gauge(&names::BUILD_INFO, build).set(1.0);
         let terminals =
@@ -60,26 +66,27 @@ impl Metrics {
             stranded_amount: source.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
             api_certificate_expiry: source.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
             process: Process::new(&source),
-            rendering: Mutex::new(0),
-            source,
+            rendering: Mutex::new(()),
+            handle,
         }
     }
 
     /// Everything, in Prometheus' text format.
     pub fn render(&self) -> String {
         // Two readers at once would write each other's states.
-        let mut length = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
         for terminal in self.terminals.values() {
             terminal.write_state();
         }
         if let Some(process) = &self.process {
             process.update();
         }
-        // It is hardly longer than the last time.
-        let mut text = String::with_capacity(length.saturating_add(1024));
-        self.source.0.render(&mut text);
-        *length = text.len();
-        text
+        self.handle.render()
+    }
+
+    /// Folds what histograms have gathered. Rendering does so, too; call this now and then for when nobody reads.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
     }
 
     /// A terminal's own; none when it was not configured.
@@ -119,20 +126,56 @@ impl Metrics {
     }
 }
 
+/// Without an idle time: it would make gauges vanish and counters start again after a quiet night.
+fn recorder() -> PrometheusRecorder {
+    let histograms = names::ALL.iter().filter_map(|name| match name.kind {
+        Kind::Histogram(limits) => Some((Matcher::Full(name.name.to_owned()), limits)),
+        Kind::Counter | Kind::Gauge => None,
+    });
+    let builder = histograms.fold(PrometheusBuilder::new(), |builder, (name, limits)| {
+        // Only an empty list of limits is refused; then there would be quantiles instead, and a test would say so.
+        builder.set_buckets_for_metric(name, limits).unwrap_or_default()
+    });
+    builder.build_recorder()
+}
+
 /// Makes series.
 #[derive(Clone)]
-struct Source(Arc<Registry>);
+struct Source(Arc<PrometheusRecorder>);
 
 impl Source {
+    const METADATA: Metadata<'static> = Metadata::new("quittance", Level::INFO, None);
+
+    fn new(recorder: PrometheusRecorder) -> Self {
+        for name in names::ALL {
+            let (key, help) = (name.name.into(), name.help.into());
+            match name.kind {
+                Kind::Counter => recorder.describe_counter(key, None, help),
+                Kind::Gauge => recorder.describe_gauge(key, None, help),
+                Kind::Histogram(_) => recorder.describe_histogram(key, None, help),
+            }
+        }
+        Self(Arc::new(recorder))
+    }
+
     fn counter(&self, name: &Name, labels: Labels) -> Counter {
-        self.0.counter(name, &labels)
+        let counter = self.0.register_counter(&key(name, labels), &Self::METADATA);
+        counter.increment(0);
+        counter
     }
 
     fn gauge(&self, name: &Name, labels: Labels) -> Gauge {
-        self.0.gauge(name, &labels)
+        let gauge = self.0.register_gauge(&key(name, labels), &Self::METADATA);
+        gauge.set(0.0);
+        gauge
     }
 
     fn histogram(&self, name: &Name, labels: Labels) -> Histogram {
-        self.0.histogram(name, &labels)
+        self.0.register_histogram(&key(name, labels), &Self::METADATA)
     }
+}
+
+fn key(name: &Name, labels: Labels) -> Key {
+    let labels: Vec<Label> = labels.into_iter().map(|(label, value)| Label::new(label, value)).collect();
+    Key::from_parts(name.name, labels)
 }

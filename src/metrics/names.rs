@@ -16,23 +16,10 @@ pub(super) struct Name {
 pub(super) enum Kind {
     /// Only grows.
     Counter,
-    /// Only grows, and shows fractions: a counter of seconds.
-    Seconds,
     /// Goes up and down.
     Gauge,
     /// Durations, in buckets with these upper limits in seconds.
     Histogram(&'static [f64]),
-}
-
-impl Kind {
-    /// As Prometheus calls it.
-    pub(super) const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Counter | Self::Seconds => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram(_) => "histogram",
-        }
-    }
 }
 
 /// Every request that is exchanged: the `command` label.
@@ -283,7 +270,7 @@ pub(super) const STRANDED_AMOUNT: Name = Name {
 };
 pub(super) const PROCESS_CPU_SECONDS: Name = Name {
     name: "process_cpu_seconds_total",
-    kind: Kind::Seconds,
+    kind: Kind::Counter,
     help: "Time that the process has spent on processors, in seconds.",
 };
 pub(super) const PROCESS_RESIDENT_MEMORY: Name =

@@ -6,12 +6,13 @@ mod tests;
 
 use std::fs;
 
-use super::registry::Gauge;
+use ::metrics::{Counter, Gauge};
+
 use super::{Source, names};
 
 /// The process' own metrics; looked up for every scrape.
 pub(super) struct Process {
-    cpu_seconds: Gauge,
+    cpu_seconds: Counter,
     resident_memory: Gauge,
     open_fds: Gauge,
     max_fds: Gauge,
@@ -25,7 +26,7 @@ impl Process {
         // was none would be counted.
         source.gauge(&names::PROCESS_START_TIME, Vec::new()).set(boot_time()? + stat.started);
         let process = Self {
-            cpu_seconds: source.gauge(&names::PROCESS_CPU_SECONDS, Vec::new()),
+            cpu_seconds: source.counter(&names::PROCESS_CPU_SECONDS, Vec::new()),
             resident_memory: source.gauge(&names::PROCESS_RESIDENT_MEMORY, Vec::new()),
             open_fds: source.gauge(&names::PROCESS_OPEN_FDS, Vec::new()),
             max_fds: source.gauge(&names::PROCESS_MAX_FDS, Vec::new()),
@@ -36,7 +37,8 @@ impl Process {
     /// Looks everything up again.
     pub(super) fn update(&self) {
         if let Some(stat) = Stat::read() {
-            self.cpu_seconds.set(stat.cpu);
+            // The library's counters are whole; a rate over a minute does not mind.
+            self.cpu_seconds.absolute(stat.cpu as u64);
             self.resident_memory.set(stat.resident);
         }
         if let Ok(entries) = fs::read_dir("/proc/self/fd") {

@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ::metrics::{Counter, Gauge, Histogram};
+
 use crate::id::TerminalId;
 use crate::money::{Amount, Currency};
 use crate::protocol::Family;
 use crate::time::Timestamp;
 
-use super::registry::{Counter, Gauge, Histogram, Labels};
-use super::{Source, names};
+use super::{Labels, Source, names};
 
 /// How a hold ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

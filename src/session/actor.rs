@@ -169,8 +169,10 @@ impl SessionActor {
                 info!(terminal = %session.terminal, session = %session.id, from = before.state_name(), to = session.state_name(),
                     card = ?card.and_then(|card| card.masked_pan.as_ref()), "session changed");
             }
-            self.world.observer.session_changed(Some(&before), session, records);
-            self.tell(ctx, FromSession::Changed(Box::new(self.machine.session().clone())));
+            // The terminal first: whoever learns that a session has ended may ask for the next one at once.
+            let after = session.clone();
+            self.tell(ctx, FromSession::Changed(Box::new(after.clone())));
+            self.world.observer.session_changed(Some(&before), &after, records);
         }
         answer(reply, Ok(self.machine.session().clone()));
         for effect in step.then {
