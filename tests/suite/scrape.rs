@@ -71,7 +71,7 @@ type Families = BTreeMap<String, (String, bool, Vec<Vec<(String, String)>>)>;
 
 fn families(text: &str) -> Families {
     let mut families = Families::new();
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.is_empty()) {
         if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
             families.entry(name.to_owned()).or_default().1 = help.len() > 10 && help.ends_with('.');
         } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
