@@ -75,7 +75,10 @@ def draw_stat(panel, series, width, height):
     out = []
     for labels, points, _ in series:
         value = points[-1][1] if points else None
-        text, colour = mapped(value, panel) or (written(value, panel["fieldConfig"]["defaults"]["unit"]), colour_of(value, panel))
+        defaults = panel["fieldConfig"]["defaults"]
+        whole = value is not None and defaults.get("decimals") == 0
+        text = f"{value:,.0f}" if whole else written(value, defaults["unit"])
+        text, colour = mapped(value, panel) or (text, colour_of(value, panel))
         suffix = labels.get("currency", "")
         out.append(f'<div class="big" style="color:{colour}">{html.escape(text)} <small>{suffix}</small></div>')
     return "".join(out) or '<div class="big none">no data</div>'
