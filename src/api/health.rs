@@ -1,5 +1,5 @@
-//! Is it alive, is it ready, and its metrics. For probes and Prometheus: no token is needed, and nothing about cards or
-//! single sessions is told.
+//! Is it alive, is it ready, and its metrics. For probes and Prometheus: no token is needed. Nothing about cards
+//! is told, and of sessions only the names of those that nobody can dispose of.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;

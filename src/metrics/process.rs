@@ -24,7 +24,9 @@ impl Process {
         let stat = Stat::read()?;
         // Looked up once: the kernel counts from a boot time that moves with every correction of the clock, and a restart that
         // was none would be counted.
-        source.gauge(&names::PROCESS_START_TIME, Vec::new()).set(boot_time()? + stat.started);
+        if let Some(boot) = boot_time() {
+            source.gauge(&names::PROCESS_START_TIME, Vec::new()).set(boot + stat.started);
+        }
         let process = Self {
             cpu_seconds: source.counter(&names::PROCESS_CPU_SECONDS, Vec::new()),
             resident_memory: source.gauge(&names::PROCESS_RESIDENT_MEMORY, Vec::new()),

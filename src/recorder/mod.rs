@@ -8,7 +8,7 @@
 //! Nothing depends on it. A link hands over copies and never waits; what does not fit is counted and leaves a mark in the
 //! recording. Card data is overwritten before anything is written, unless `cards = "clear"` was configured.
 //!
-//! * [`line`]: the file format.
+//! * [`mod@line`]: the file format.
 //! * [`mask`](self): what is card data, message by message.
 //! * [`replay`]: reads recordings.
 
