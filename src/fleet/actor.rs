@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::id::TerminalId;
 use crate::journal::{Entry, Fact};
 use crate::session::Session;
+use crate::session::ledger::Ledger;
 use crate::terminal::TerminalActor;
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
@@ -154,7 +155,7 @@ impl FleetActor {
             names.dedup();
             let mut sessions = Vec::new();
             for name in names {
-                match super::replay(&inner.journal.session(name).await?) {
+                match Ledger::session(&inner.journal.session(name).await?) {
                     Ok(Some(session)) if !session.ended() => sessions.push(session),
                     Ok(_) => {}
                     Err(unsound) => {

@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
 use crate::protocol::{Request, Response};
 use crate::recorder::Recorders;
-use crate::session::ledger::{Ledger, Unsound};
+use crate::session::ledger::Ledger;
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::{Command, Refusal, Session, disposal};
 use crate::terminal::asking::Ask;
@@ -134,11 +134,6 @@ impl Inner {
     fn observer(&self) -> Arc<dyn Observer> {
         Arc::clone(&self.watch) as Arc<dyn Observer>
     }
-}
-
-/// A session from all of its records; none when there are none.
-fn replay(records: &[Record]) -> Result<Option<Session>, Unsound> {
-    Ok(Ledger::replay(records)?.into_sessions().next())
 }
 
 fn unreadable(error: JournalError) -> Refusal {
@@ -288,7 +283,7 @@ impl Fleet {
             return Ok(session);
         }
         let records = self.inner.journal.session(session).await.map_err(unreadable)?;
-        let found = replay(&records).map_err(|unsound| Refusal::JournalUnavailable(unsound.to_string()))?;
+        let found = Ledger::session(&records).map_err(|unsound| Refusal::JournalUnavailable(unsound.to_string()))?;
         found.ok_or_else(|| Refusal::SessionUnknown(session.to_string()))
     }
 

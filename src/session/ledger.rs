@@ -142,6 +142,18 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// One session from its own records; none when there are none. What it has to do with others can only be seen in the whole journal, and
+    /// was seen when that was replayed.
+    pub fn session<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Option<Session>, Unsound> {
+        records.into_iter().try_fold(None, |session: Option<Session>, record| {
+            let next = match session {
+                None => Session::opened(&record.entry),
+                Some(session) => session.after(&record.entry),
+            };
+            next.map(Some).map_err(|why| Unsound { seq: record.seq, why })
+        })
+    }
+
     /// The sessions, oldest first.
     pub fn sessions(&self) -> impl DoubleEndedIterator<Item = &Session> {
         self.sessions.values()

@@ -160,7 +160,8 @@ impl Machine {
 
     /// The update waits for the command lane and has not left.
     pub(super) fn update_waits(&self) -> bool {
-        self.session.updating() && self.errand() == Errand::Turn
+        // Idle when its turn was forgotten, since an append of another step failed.
+        self.session.updating() && matches!(self.errand(), Errand::Turn | Errand::Idle)
     }
 
     /// The turn is the update's. Its intent is durable since it was asked for.
@@ -172,7 +173,9 @@ impl Machine {
 
     /// The exchange has ended.
     pub(super) fn updated(&self, outcome: link::Outcome) -> Step {
-        let (Some(hold), true) = (&self.session.hold, self.session.updating()) else {
+        // A person may have settled the session meanwhile.
+        let open = self.session.updating() && !self.session.ended();
+        let (Some(hold), true) = (&self.session.hold, open) else {
             return self.no_longer(Errand::Update);
         };
         let step = match outcome {

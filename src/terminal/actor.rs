@@ -6,10 +6,11 @@ use std::time::Duration;
 use actix::prelude::*;
 use tracing::error;
 
-use crate::id::TerminalId;
+use crate::id::{SessionId, TerminalId};
 use crate::journal::record::{Report, Trigger};
+use crate::link::Outcome;
 use crate::protocol::Request;
-use crate::protocol::response::TerminalState;
+use crate::protocol::response::{Response, TerminalState, Verdict};
 use crate::session::actor::{FromSession, Lease, StopReason as SessionStop};
 use crate::session::machine::Input;
 use crate::session::{Session, State};
@@ -49,6 +50,10 @@ pub struct TerminalActor {
     pub(super) display: Display,
     pub(super) asked: Asked,
     pub(super) reading: Option<Reading>,
+    /// This session's Auth waits for the end of a request that is nobody's money.
+    pub(super) authorise_later: Option<SessionId>,
+    /// A pressed button is being made durable.
+    pub(super) button_appending: bool,
     pub(super) link: Link,
     pub(super) children: Children,
     restored: Vec<Session>,
@@ -91,6 +96,8 @@ impl TerminalActor {
             display,
             asked: Asked::new(),
             reading: None,
+            authorise_later: None,
+            button_appending: false,
             link: Link::none(),
             children: Children::new(),
             restored: sessions,
@@ -141,6 +148,7 @@ impl TerminalActor {
             self.give_up(trouble, why.to_owned());
         }
         self.compare_without_lists(ctx);
+        self.authorise_when_alone();
         while self.machine.is_up() && self.link.is_open() {
             self.keep_scanning();
             let now = self.now();
@@ -185,6 +193,13 @@ impl TerminalActor {
         };
         if !sent {
             self.link_is_gone();
+        }
+    }
+
+    /// A terminal that was switched off and on refuses both Start Session and List Sessions, and says why only in its status.
+    pub(super) fn doubt_if_refused(&mut self, outcome: &Outcome) {
+        if let Outcome::Answered(Response::Result(Verdict::NotOk(_))) = outcome {
+            self.machine.doubt();
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::journal::{Entry, Fact};
 use crate::link::Outcome;
@@ -199,12 +199,18 @@ impl TerminalActor {
 
     /// A button of a screen: listeners of the journal hear of it.
     pub(super) fn button_pressed(&mut self, ctx: &mut Context<Self>, button: String) {
+        // One at a time, and none before the terminal is set up: a button that is stuck must not fill the journal's queue, which all share.
+        if self.button_appending || !self.machine.is_up() {
+            return debug!(terminal = %self.id(), "a button was pressed, too soon after the one before");
+        }
+        self.button_appending = true;
         let button: String = button.chars().filter(|c| !c.is_control()).take(BUTTON_MAX).collect();
         info!(terminal = %self.id(), button, "a button was pressed");
         let fact = Fact::ButtonPressed { button };
         let entry = Entry { at: self.now(), terminal: Some(self.id().clone()), session: None, fact };
         let appended = self.around.journal.append(vec![entry]);
         ctx.spawn(appended.into_actor(self).map(|result, this, _| {
+            this.button_appending = false;
             if let Err(error) = result {
                 warn!(terminal = %this.id(), %error, "a pressed button could not be journaled");
             }

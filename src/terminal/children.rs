@@ -113,6 +113,26 @@ impl TerminalActor {
         self.turns.holder == Holder::Session(session) && self.children.get(&session).is_some_and(|child| !child.number_reused)
     }
 
+    /// Sends Auth, in the card flow that is this session's.
+    fn authorise(&mut self, session: SessionId) {
+        let ours = self.turns.flow == Flow::CardRead(Owner::Session(session));
+        if ours && self.ask(Purpose::Authorise(session), Request::AuthSession) {
+            self.turns.flow = Flow::Authorising(session);
+        } else {
+            self.turns.cancel |= ours;
+            self.deliver(session, Input::Authorised(Outcome::Unsent));
+        }
+    }
+
+    /// Sends an Auth that has waited for the end of somebody's request.
+    pub(super) fn authorise_when_alone(&mut self) {
+        if !matches!(self.turns.holder, Holder::Asked | Holder::Screen)
+            && let Some(session) = self.authorise_later.take()
+        {
+            self.authorise(session);
+        }
+    }
+
     /// Does what a session wants, or says that it cannot be done.
     pub(super) fn wanted(&mut self, ctx: &mut Context<Self>, session: SessionId, effect: Effect) {
         match effect {
@@ -121,15 +141,12 @@ impl TerminalActor {
                 self.turns.cancel(session);
                 self.deliver(session, Input::FlowEnded(Outcome::Unsent));
             }
-            Effect::Authorise => {
-                let ours = self.turns.flow == Flow::CardRead(Owner::Session(session));
-                if ours && self.ask(Purpose::Authorise(session), Request::AuthSession) {
-                    self.turns.flow = Flow::Authorising(session);
-                } else {
-                    self.turns.cancel |= ours;
-                    self.deliver(session, Input::Authorised(Outcome::Unsent));
-                }
+            // A request whose time runs out takes the link with it, and an Auth on the way would be in doubt. A card waits for 30 s (PSP,
+            // Timeouts), no request or screen for longer than 15 s.
+            Effect::Authorise if matches!(self.turns.holder, Holder::Asked | Holder::Screen) => {
+                self.authorise_later = Some(session)
             }
+            Effect::Authorise => self.authorise(session),
             Effect::CancelFlow => self.turns.cancel(session),
             Effect::AskTurn => self.turns.want(session),
             Effect::AskUpdateTurn => self.turns.want_update(session),

@@ -248,6 +248,7 @@ impl TerminalActor {
                 | Purpose::Screen => {}
             }
         }
+        self.authorise_later = None;
         // What was only wanted will not be started any more.
         let wanted = self.turns.flow_sessions();
         self.turns.lost();
@@ -291,8 +292,14 @@ impl TerminalActor {
                 }
             }
             Purpose::Screen => self.screen_ended(outcome),
-            Purpose::Page => self.page_ended(ctx, outcome),
-            Purpose::Start(owner) => self.start_ended(ctx, owner, outcome),
+            Purpose::Page => {
+                self.doubt_if_refused(outcome);
+                self.page_ended(ctx, outcome);
+            }
+            Purpose::Start(owner) => {
+                self.doubt_if_refused(outcome);
+                self.start_ended(ctx, owner, outcome);
+            }
             Purpose::Authorise(session) => {
                 self.flow_over();
                 if let Outcome::Answered(

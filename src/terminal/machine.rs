@@ -189,6 +189,11 @@ impl Machine {
         self.spoke_at = now;
     }
 
+    /// Something was refused that a terminal that is set up does not refuse: it may have been restarted, so a status is due at once.
+    pub fn doubt(&mut self) {
+        self.spoke_at = Timestamp::from_unix_millis(0);
+    }
+
     /// When a status is to be asked for, if nobody else says anything before.
     pub fn status_due_at(&self) -> Option<Timestamp> {
         (self.phase == Phase::Up && !self.asking_status).then(|| self.spoke_at.after(self.plan.keepalive))

@@ -132,6 +132,17 @@ fn a_number_is_given_to_a_session_that_has_asked_the_bank() {
     assert_eq!(judge(&[opened(), intended(), placed], true), Err(format!("record 7: {why}")));
 }
 
+/// A session whose number was given again can be read without the other one: its actor may have to be built anew, or somebody asks for
+/// it long after it has ended.
+#[test]
+fn a_session_whose_number_was_given_again_is_read_alone() {
+    let facts = [opened(), intended(), hold(Some(5000), Learned::Approved), number_reused()];
+    let records: Vec<Record> = (1..).zip(facts).map(|(seq, fact)| Record { seq, entry: entry(0, fact) }).collect();
+    let session = Ledger::session(&records).unwrap().unwrap();
+    assert_eq!((session.state_name(), session.version), ("uncertain", 4));
+    assert_eq!(Ledger::session(&[]), Ok(None));
+}
+
 /// A P6X session that was missing and is listed again is carried out when its decision is known, and only on the link that lists it.
 #[test]
 fn what_is_listed_again_is_carried_out() {
