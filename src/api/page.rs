@@ -224,7 +224,7 @@ impl Depot<'_> {
         html! {
             @match &view.last_reconciliation {
                 Some((at, report)) => span {
-                    span .(result_class(report.result)) { (result_name(report.result)) }
+                    span .(result_class(report.result)) { (report.result.as_str()) }
                     " " span .quiet { (age(self.now.since(*at))) " ago" }
                 },
                 None => "not yet",
@@ -312,7 +312,7 @@ impl Depot<'_> {
             tr {
                 td data-label="When" { (age(self.now.since(record.entry.at))) " ago" }
                 td data-label="Terminal" { (record.entry.terminal.as_ref().map_or("–", TerminalId::as_str)) }
-                td data-label="Result" .(result_class(report.result)) { (result_name(report.result)) }
+                td data-label="Result" .(result_class(report.result)) { (report.result.as_str()) }
                 td data-label="Found" { (discrepancies_in_words(report)) }
             }
         }
@@ -380,13 +380,5 @@ const fn result_class(result: ReportResult) -> &'static str {
         ReportResult::Clean => "good",
         ReportResult::Repaired => "warn",
         ReportResult::Failed => "bad",
-    }
-}
-
-const fn result_name(result: ReportResult) -> &'static str {
-    match result {
-        ReportResult::Clean => "clean",
-        ReportResult::Repaired => "repaired",
-        ReportResult::Failed => "failed",
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::card::Card;
 use crate::id::TerminalSessionId;
 use crate::journal::record::{
-    CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, ReportResult, Trigger,
+    CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, Trigger,
 };
 use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
@@ -287,11 +287,7 @@ impl<'a> Compared<'a> {
                 Trigger::Periodic => "periodic",
                 Trigger::Demand => "demand",
             },
-            result: match report.result {
-                ReportResult::Clean => "clean",
-                ReportResult::Repaired => "repaired",
-                ReportResult::Failed => "failed",
-            },
+            result: report.result.as_str(),
             on_terminal: report.on_terminal.as_deref().map(numbers),
             in_journal: numbers(&report.in_journal),
             discrepancies: report.discrepancies.iter().map(discrepancy).collect(),

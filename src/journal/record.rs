@@ -473,6 +473,17 @@ pub enum ReportResult {
     Failed,
 }
 
+impl ReportResult {
+    /// The name used in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Repaired => "repaired",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One disagreement between our memory and the terminal's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discrepancy {
