@@ -28,6 +28,7 @@ mod process;
 mod prometheus;
 mod recorder;
 mod requests;
+mod resolve;
 mod restart;
 mod reuse;
 mod rig;
