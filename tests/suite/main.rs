@@ -21,6 +21,7 @@ mod frames;
 mod fuzzed;
 mod golden;
 mod https;
+mod keys;
 mod messages;
 mod outages;
 mod page;

@@ -89,6 +89,12 @@ impl Api {
         self.send(path, &body.to_string(), self.token)
     }
 
+    /// Opens a session with this key.
+    pub(crate) fn open_with_key(&self, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.agent.post(self.url("/v1/sessions")).header("Content-Type", "application/json");
+        read(request.header("Idempotency-Key", key).send(body.to_string()).unwrap()).unwrap()
+    }
+
     fn send(&self, path: &str, body: &str, token: Option<&str>) -> Option<(u16, Value)> {
         let mut request = self.agent.post(self.url(path)).header("Content-Type", "application/json");
         if let Some(token) = token {
