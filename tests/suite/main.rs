@@ -29,6 +29,7 @@ mod process;
 mod prometheus;
 mod recorder;
 mod requests;
+mod resolve;
 mod restart;
 mod reuse;
 mod rig;

@@ -66,6 +66,15 @@ impl Api {
         self.send(path, &body.to_string(), token).unwrap()
     }
 
+    /// Likewise.
+    pub(crate) fn delete(&self, path: &str) -> (u16, Value) {
+        let mut request = self.agent.delete(self.url(path));
+        if let Some(token) = self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.call().unwrap()).unwrap()
+    }
+
     /// None when the program is not there or goes away meanwhile.
     pub(crate) fn try_get(&self, path: &str) -> Option<(u16, Value)> {
         let mut request = self.agent.get(self.url(path));
