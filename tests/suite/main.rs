@@ -11,6 +11,7 @@ mod allocations;
 mod ask;
 mod breakages;
 mod check;
+mod commands;
 mod console;
 mod coverage;
 mod crowd;
