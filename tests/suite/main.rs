@@ -21,6 +21,7 @@ mod frames;
 mod fuzzed;
 mod golden;
 mod https;
+mod journals;
 mod messages;
 mod outages;
 mod page;
