@@ -22,6 +22,7 @@ mod fuzzed;
 mod golden;
 mod https;
 mod messages;
+mod openapi;
 mod outages;
 mod page;
 mod process;
