@@ -148,6 +148,9 @@ fn title(code: &str) -> &'static str {
         "update_declined" => "The hold was not changed",
         "no_card" => "There is no card to go on with",
         "has_hold" => "There is, or may be, a hold",
+        "attempt_under_way" => "The terminal is just being asked",
+        "needs_another_person" => "Another person has to say the same",
+        "resolution_conflict" => "Somebody has proposed something else",
         "unauthorised" => "A token is needed",
         "path_unknown" => "No such path",
         "method_not_allowed" => "Not what this path can do",
@@ -172,6 +175,10 @@ impl From<Refusal> for Problem {
             | Refusal::NoCard { .. }
             | Refusal::UpdateUnderWay { .. }
             | Refusal::UpdateDeclined { .. }
+            | Refusal::NotStuck { .. }
+            | Refusal::AttemptUnderWay(_)
+            | Refusal::NeedsAnotherPerson { .. }
+            | Refusal::ResolutionConflict { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -61,6 +61,8 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// A session that a person settles needs another person who says the same.
+    pub resolve_requires_two: bool,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -92,7 +94,9 @@ pub fn serve(
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(site, depot, settings.tokens, metrics));
+    let mut api = Api::new(site, depot, settings.tokens, metrics);
+    api.resolve_requires_two = settings.resolve_requires_two;
+    let api = web::Data::new(api);
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -116,12 +120,14 @@ struct Api {
     site: String,
     depot: Arc<dyn Depot>,
     tokens: Tokens,
+    resolve_requires_two: bool,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
     fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { site, depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+        let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
+        Self { site, depot, tokens, resolve_requires_two: false, metrics }
     }
 }
 

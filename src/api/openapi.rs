@@ -18,6 +18,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::error::Body;
 use super::routes::Routes;
+use super::schema;
 use super::tag::Tagged;
 
 /// What a reader should know before the first operation.
@@ -71,6 +72,8 @@ pub(super) fn document() -> String {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(Body::name(), Body::schema())
+        // Of parameters only.
+        .schema(schema::Seconds::name(), schema::Seconds::schema())
         .security_scheme("token", SecurityScheme::Http(token))
         .build();
     let info = InfoBuilder::new().title("Quittance").version(env!("CARGO_PKG_VERSION")).description(Some(WORDS)).build();
@@ -155,7 +158,8 @@ fn complete(path: &str, operation: &mut Map<String, Value>) {
 fn refusal(status: u16) -> Value {
     // What stands beside a reference narrows it (JSON Schema 2020-12).
     let schema = json!({ "$ref": "#/components/schemas/Problem", "properties": { "code": { "enum": [] }, "status": { "const": status } } });
-    let mut response = json!({ "description": "", "content": { "application/problem+json": { "schema": schema, "examples": {} } } });
+    let mut response =
+        json!({ "description": "", "content": { "application/problem+json": { "schema": schema, "examples": {} } } });
     match status {
         401 => response["headers"]["WWW-Authenticate"] = json!({ "required": true, "schema": { "type": "string" } }),
         429 | 503 => response["headers"]["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" }),

@@ -80,6 +80,8 @@ described! {
     /// How it is known that a disposal was done: the terminal said so, its list no longer has the hold, it must be so by all that is
     /// known, its own timer has ended it, a person has said so.
     ConfirmedBy = one_of(&["result_ok", "list_absent", "presumed", "timer", "person"]);
+    /// How it ended, as a person says.
+    ResolvedAs = one_of(&["committed", "voided", "expired"]);
     /// How a wish for another hold is.
     UpdateState = one_of(&["under_way", "approved", "partly_approved", "declined", "refused", "unsent", "unanswered"]);
     /// Why our holds were compared with the terminal's.

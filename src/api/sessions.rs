@@ -38,7 +38,8 @@ pub(super) fn routes(routes: &mut Routes) {
         .serve(__path_commit, commit)
         .serve(__path_void, void)
         .serve(__path_cancel, cancel)
-        .serve(__path_resolve, resolve);
+        .serve(__path_resolve, resolve)
+        .serve(__path_withdraw, withdraw);
 }
 
 /// Contract: `?wait=` of a reader; who wants to wait longer asks again.
@@ -327,14 +328,17 @@ async fn cancel(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
     Ok(api.shown(HttpResponse::build(if ended { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
 }
 
-/// Settle an uncertain session
+/// Settle an uncertain or stuck session
 ///
-/// A person has found out what became of it, and says so; the note and the token's name are remembered for ever.
+/// A person has found out what became of it, and says so; the note and the token's name are remembered for ever. With
+/// `resolve_requires_two` in the configuration the first person proposes (202), and another one has to say the same.
 #[utoipa::path(post, path = "/v1/sessions/{id}/resolve", operation_id = "resolve_session", security(("token" = ["admin"])),
     params(("id" = schema::SessionName, Path)),
-    request_body = Resolution,
-    responses((status = 200, description = "It is settled.", body = SessionView)),
-    extensions(("x-problem-codes" = json!(["not_supported", "over_commit", "amount_invalid", "terminal_not_ready", "journal_unavailable"]))))]
+    request_body = NewResolution,
+    responses((status = 200, description = "It is settled.", body = SessionView),
+        (status = 202, description = "It is proposed; another person has to say the same.", body = SessionView)),
+    extensions(("x-problem-codes" = json!(["not_supported", "no_hold", "already_decided", "attempt_under_way", "needs_another_person",
+        "resolution_conflict", "over_commit", "amount_invalid", "terminal_not_ready", "journal_unavailable"]))))]
 async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     let outcome = body.text("outcome")?;
@@ -362,7 +366,22 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
             format!("the field \"note\" is expected to have 1 to {NOTE_MAX} characters that say why, but it has {length}");
         return Err(Problem::malformed(detail));
     }
-    let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name })).await?;
+    let needs_two = api.resolve_requires_two;
+    let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name, needs_two })).await?;
+    Ok(api.shown(HttpResponse::build(if session.ended() { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
+}
+
+/// Take back what was proposed
+///
+/// Only where settling needs two people, and before the second one has spoken. Nothing proposed, nothing to take back: that is no mistake.
+#[utoipa::path(delete, path = "/v1/sessions/{id}/resolve", operation_id = "withdraw_resolution", security(("token" = ["admin"])),
+    params(("id" = schema::SessionName, Path)),
+    responses((status = 200, description = "Nothing is proposed.", body = SessionView)),
+    extensions(("x-problem-codes" = json!(["no_hold", "already_decided", "terminal_not_ready", "journal_unavailable"]))))]
+async fn withdraw(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let id = id(&request)?;
+    body.nothing_else()?;
+    let session = in_time(api.depot.command(id, Command::WithdrawResolution { by: by.name })).await?;
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
@@ -414,9 +433,9 @@ async fn update(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
 }
 
 /// What a person has found out.
-struct Resolution;
+struct NewResolution;
 
-impl PartialSchema for Resolution {
+impl PartialSchema for NewResolution {
     fn schema() -> RefOr<Schema> {
         let note = || {
             schema::text()
@@ -437,7 +456,7 @@ impl PartialSchema for Resolution {
     }
 }
 
-impl ToSchema for Resolution {}
+impl ToSchema for NewResolution {}
 
 impl Api {
     fn shown(&self, mut response: HttpResponseBuilder, session: &Session) -> HttpResponse {

@@ -13,6 +13,7 @@ use crate::journal::record::{
 use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
+use crate::session::resolution::Resolution;
 use crate::session::state::{Disposal, Failure};
 use crate::session::update::{Answer, Update};
 use crate::session::{Session, State};
@@ -27,7 +28,7 @@ use crate::time::Timestamp;
     "amount_final": 3140, "currency": "EUR", "terminal_session_id": 11,
     "card": { "hash": "0123456789abcdef", "masked_pan": "541333******0019" },
     "created_at": "2026-03-01T10:00:00.000Z", "approved_at": "2026-03-01T10:00:20.000Z", "deadline_at": null,
-    "disposed_at": "2026-03-01T11:00:01.000Z", "why": null, "update": null,
+    "disposed_at": "2026-03-01T11:00:01.000Z", "why": null, "update": null, "resolution": null,
     "disposal": { "decision": "commit", "amount": 3140, "by": "api", "attempts": 1, "confirmed_by": "result_ok", "last_error": null }
 }))]
 pub(super) struct SessionView<'a> {
@@ -81,6 +82,7 @@ pub(super) struct SessionView<'a> {
     update: Option<UpdateView>,
     /// What was decided, and how far that is.
     disposal: Option<DisposalView>,
+    resolution: Option<ResolutionView<'a>>,
 }
 
 /// What may be shown of a card.
@@ -119,6 +121,26 @@ struct DisposalView {
     #[schema(value_type = Option<schema::ConfirmedBy>)]
     confirmed_by: Option<&'static str>,
     last_error: Option<String>,
+}
+
+/// How it ended, as a person says. While the session is open it is a proposal.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Resolution)]
+struct ResolutionView<'a> {
+    #[schema(value_type = schema::ResolvedAs)]
+    outcome: &'static str,
+    #[schema(value_type = schema::Amount)]
+    amount: u32,
+    /// The name of a token.
+    proposed_by: &'a str,
+    note: &'a str,
+    #[schema(value_type = schema::Moment)]
+    at: Timestamp,
+    /// The name of the second person's token, where two are needed.
+    confirmed_by: Option<&'a str>,
+    confirmed_note: Option<&'a str>,
+    #[schema(value_type = Option<schema::Moment>)]
+    confirmed_at: Option<Timestamp>,
 }
 
 impl<'a> SessionView<'a> {
@@ -161,6 +183,7 @@ impl<'a> SessionView<'a> {
             why: why(session),
             update: session.update.as_ref().map(UpdateView::of),
             disposal: session.disposal.as_ref().map(DisposalView::of),
+            resolution: session.resolution.as_ref().map(ResolutionView::of),
         }
     }
 }
@@ -214,6 +237,27 @@ impl DisposalView {
             attempts: disposal.attempts,
             confirmed_by: disposal.confirmed_by.map(confirmed_by),
             last_error: disposal.last_failure.map(last_error),
+        }
+    }
+}
+
+impl<'a> ResolutionView<'a> {
+    fn of(resolution: &'a Resolution) -> Self {
+        let (outcome, amount) = match resolution.outcome {
+            Outcome::Committed(amount) => ("committed", amount),
+            Outcome::Voided => ("voided", Amount::ZERO),
+            Outcome::Expired => ("expired", Amount::ZERO),
+        };
+        let second = resolution.confirmed.as_ref();
+        Self {
+            outcome,
+            amount: amount.minor(),
+            proposed_by: &resolution.by,
+            note: &resolution.note,
+            at: resolution.at,
+            confirmed_by: second.map(|second| second.by.as_str()),
+            confirmed_note: second.map(|second| second.note.as_str()),
+            confirmed_at: second.map(|second| second.at),
         }
     }
 }

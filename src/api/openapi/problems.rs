@@ -22,7 +22,9 @@ pub(super) const CODES: &[Code] = &[
     code("method_not_allowed", 405, "The path is there, but not for this method; `Allow` says for which."),
     code("too_slow", 408, "The body did not arrive in time; the connection is closed. Nothing was done."),
     code("already_decided", 409, "The end of this hold was decided before, otherwise; nothing is changed."),
+    code("attempt_under_way", 409, "The terminal is just being asked about this hold; ask again when it has answered."),
     code("has_hold", 409, "There is or may be a hold, so it cannot be cancelled: commit or void it."),
+    code("needs_another_person", 409, "Another person has to say the same; you have said it already."),
     code("no_card", 409, "There is no card that waits to be authorised."),
     code("no_hold", 409, "There is no known hold to decide about."),
     code(
@@ -30,6 +32,7 @@ pub(super) const CODES: &[Code] = &[
         409,
         "The terminal's family cannot do this, or its configuration does not want it; nothing was sent.",
     ),
+    code("resolution_conflict", 409, "Somebody has proposed something else; it has to be taken back first."),
     code("terminal_busy", 409, "Another card flow is open on this terminal; it has one at a time."),
     code("terminal_full", 409, "Every connector of the terminal has a session."),
     code("update_declined", 409, "The hold was not changed; it is as before."),
