@@ -8,14 +8,16 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, ORIGIN};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::Api;
+use super::connections::Connection;
 use super::error::Problem;
+use super::limits::Client;
+use super::{Api, openapi};
 
 /// What a token allows; each role may do what the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,7 +112,7 @@ impl<L: Least> FromRequest for By<L> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(name_of(request, L::ROLE).map(|name| Self { name, least: PhantomData }))
+        ready(known(request, name_of(request, L::ROLE)).map(|name| Self { name, least: PhantomData }))
     }
 }
 
@@ -124,8 +126,45 @@ impl FromRequest for Guest {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(guest(request).map_err(Problem::asking_for_password))
+        ready(counted(request, None).and_then(|()| guest(request)).map_err(Problem::asking_for_password))
     }
+}
+
+/// Anybody at all, but not too often.
+pub(super) struct Anybody;
+
+impl FromRequest for Anybody {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(counted(request, None).map(|()| Self))
+    }
+}
+
+/// The name of the token with which a request came, for the log.
+pub(super) struct Caller(pub(super) String);
+
+/// Counts the request, and notes whose it is.
+fn known(request: &HttpRequest, name: Result<String, Problem>) -> Result<String, Problem> {
+    counted(request, name.as_ref().ok())?;
+    let name = name?;
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.is_known();
+    }
+    request.extensions_mut().insert(Caller(name.clone()));
+    Ok(name)
+}
+
+/// Refuses a request that is one too many, unless a hold may depend on it.
+fn counted(request: &HttpRequest, name: Option<&String>) -> Result<(), Problem> {
+    let Some(api) = request.app_data::<web::Data<Api>>() else { return Ok(()) };
+    if request.match_pattern().is_some_and(|path| openapi::unlimited(&path)) {
+        return Ok(());
+    }
+    let address = request.peer_addr().map(|address| address.ip());
+    let client = name.map_or_else(|| Client::at(address), |name| Client::Token(name.clone()));
+    api.limits.take(client).map_err(Problem::too_many)
 }
 
 fn guest(request: &HttpRequest) -> Result<Guest, Problem> {

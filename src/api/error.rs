@@ -117,6 +117,14 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// One request too many.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(1);
+        let detail = format!("so many requests a second are not answered (api.requests_per_second); ask again in {seconds} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail);
+        Self { header: Some((RETRY_AFTER, HeaderValue::from(seconds))), ..problem }
+    }
+
     /// The fleet has not answered, so it may or may not have done it.
     pub(super) fn no_answer(limit: Duration) -> Self {
         let detail = format!(
@@ -157,6 +165,7 @@ fn title(code: &str) -> &'static str {
         "too_slow" => "The body did not arrive in time",
         "too_large" => "The body is too long",
         "wrong_media_type" => "The body is no JSON",
+        "too_many_requests" => "Too many requests",
         "internal" => "A part of the program failed",
         "forbidden" => "The token's role does not allow this",
         _ => "The request cannot be understood",

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::auth::Anybody;
 use super::error::{Problem, RETRY_SECONDS};
 use super::routes::Routes;
 
@@ -59,7 +60,7 @@ async fn readyz(api: web::Data<Api>) -> HttpResponse {
 #[utoipa::path(get, path = "/metrics", operation_id = "get_metrics",
     responses((status = 200, description = "All series.", body = String, content_type = "text/plain")),
     extensions(("x-problem-codes" = json!(["internal"]))))]
-async fn metrics(api: web::Data<Api>) -> HttpResponse {
+async fn metrics(_by: Anybody, api: web::Data<Api>) -> HttpResponse {
     // Made on a thread of its own: what a large depot has to say takes so long that others would wait for it.
     match web::block(move || (api.metrics)()).await {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),

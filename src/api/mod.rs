@@ -5,6 +5,7 @@
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
+//! * [`edge`]: what happens to every request; [`limits`] and [`connections`]: how many there may be.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
@@ -14,9 +15,12 @@
 pub mod auth;
 mod body;
 pub mod certificate;
+mod connections;
 pub mod depot;
+mod edge;
 mod error;
 mod health;
+mod limits;
 mod openapi;
 mod page;
 mod query;
@@ -35,12 +39,17 @@ pub(crate) mod tests;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Server;
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpRequest, HttpServer, web};
+use rustix::process::{Resource, getrlimit};
+use tracing::warn;
 
 pub use auth::{Role, Token};
 pub use certificate::Certificate;
@@ -49,7 +58,9 @@ pub use depot::Depot;
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
 use auth::Tokens;
+use connections::Connections;
 use error::Problem;
+use limits::Limits;
 use routes::Routes;
 
 /// What the API must know to be served.
@@ -63,6 +74,23 @@ pub struct Settings {
     pub tls: Option<IdentityFiles>,
     /// A session that a person settles needs another person who says the same.
     pub resolve_requires_two: bool,
+    /// How much of it one client, and all together, may use.
+    pub bounds: Bounds,
+}
+
+/// How much of the API may be used at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Of one client, in the long run; none is no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Of all clients.
+    pub max_connections: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { requests_per_second: NonZeroU32::new(1000), max_connections: 2000 }
+    }
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -77,8 +105,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Whoever is still waiting for something this many seconds after the server was told to stop asks again after the restart.
 const STOP_LIMIT_SECONDS: u64 = 3;
 
-/// Each long poll keeps a connection; a depot has some hundred connectors and a few consoles.
-const CONNECTIONS_PER_WORKER: usize = 1024;
+/// So many more than there may be are accepted, so that the ones that have to go can be told.
+const CONNECTIONS_BEYOND: usize = 256;
 
 /// Contract: a commit or void answers within 20 s. One second is left for the way.
 const ANSWER_LIMIT: Duration = Duration::from_secs(19);
@@ -96,11 +124,24 @@ pub fn serve(
     let listen = settings.listen;
     let mut api = Api::new(site, depot, settings.tokens, metrics);
     api.resolve_requires_two = settings.resolve_requires_two;
+    api.limits = Limits::new(settings.bounds.requests_per_second);
     let api = web::Data::new(api);
-    let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
-    let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
+    let most = affordable(settings.bounds);
+    let connections = Connections::new(most);
+    let app = move || App::new().wrap(from_fn(edge::pass)).configure(|app| routes(app, api.clone()));
+    let server = HttpServer::new(app)
         .workers(WORKERS)
-        .max_connections(CONNECTIONS_PER_WORKER)
+        .on_connect(move |socket, data| {
+            let connection = match (socket.downcast_ref::<TcpStream>(), socket.downcast_ref::<TlsStream<TcpStream>>()) {
+                (Some(socket), _) => connections.open(socket),
+                (_, Some(tls)) => connections.open(tls.get_ref().0),
+                _ => None,
+            };
+            connection.map(|connection| data.insert(connection));
+        })
+        .max_connections(most + CONNECTIONS_BEYOND)
+        // Whoever does not go on with the TLS handshake is cut, and keeps nobody else from theirs.
+        .max_connection_rate(most + CONNECTIONS_BEYOND)
         .client_request_timeout(HEAD_LIMIT)
         .tls_handshake_timeout(HEAD_LIMIT)
         .keep_alive(KEEP_ALIVE)
@@ -115,19 +156,30 @@ pub fn serve(
     Ok((server.run(), address))
 }
 
+/// As many connections as are wanted, or as file descriptors allow.
+fn affordable(bounds: Bounds) -> usize {
+    let wanted = bounds.max_connections;
+    let most = connections::affordable(wanted, getrlimit(Resource::Nofile).current);
+    if most < wanted {
+        warn!(wanted, most, "api.max_connections is lowered: this process may not open so many files (LimitNOFILE, ulimit -n)");
+    }
+    most
+}
+
 /// What every handler has at hand.
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
     tokens: Tokens,
     resolve_requires_two: bool,
+    limits: Limits,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
     fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
-        Self { site, depot, tokens, resolve_requires_two: false, metrics }
+        Self { site, depot, tokens, resolve_requires_two: false, limits: Limits::new(None), metrics }
     }
 }
 

@@ -16,6 +16,7 @@ use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, PathsBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::auth::Anybody;
 use super::error::Body;
 use super::routes::Routes;
 use super::schema;
@@ -45,12 +46,17 @@ const TAGS: [(&str, &str); 5] = [
     ("process", "The program itself: for probes, for Prometheus, for whoever writes a client."),
 ];
 
+/// Which operations are never refused for being too many: what ends, keeps or protects a hold, and probes.
+pub(super) fn unlimited(path: &str) -> bool {
+    path.starts_with("/v1/sessions/{id}/") || path == "/healthz" || path == "/readyz"
+}
+
 /// The description of this API
 ///
 /// OpenAPI 3.1, the same for every depot with this version.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "get_description",
     responses((status = 200, description = "This document.", body = serde_json::Value)))]
-pub(super) async fn openapi(request: HttpRequest) -> HttpResponse {
+async fn openapi(_by: Anybody, request: HttpRequest) -> HttpResponse {
     static TEXT: OnceLock<Tagged> = OnceLock::new();
     TEXT.get_or_init(|| Tagged::new(Bytes::from(document()))).answer(&request, "application/json")
 }
@@ -74,6 +80,7 @@ pub(super) fn document() -> String {
         .schema(Body::name(), Body::schema())
         // Of parameters only.
         .schema(schema::Seconds::name(), schema::Seconds::schema())
+        .schema(schema::AnyTerminal::name(), schema::AnyTerminal::schema())
         .security_scheme("token", SecurityScheme::Http(token))
         .build();
     let info = InfoBuilder::new().title("Quittance").version(env!("CARGO_PKG_VERSION")).description(Some(WORDS)).build();
@@ -129,8 +136,11 @@ fn complete(path: &str, operation: &mut Map<String, Value>) {
     if parameters.iter().any(|parameter| parameter["in"] != "path") {
         add(&["malformed"]);
     }
-    if operation.contains_key("requestBody") {
+    if let Some(body) = operation.get_mut("requestBody") {
         add(&["malformed", "too_slow", "too_large", "wrong_media_type"]);
+        if body["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Nothing" {
+            body["required"] = false.into();
+        }
     }
     if path.starts_with("/v1/sessions/{id}") {
         add(&["session_unknown"]);
@@ -138,6 +148,9 @@ fn complete(path: &str, operation: &mut Map<String, Value>) {
     // Its terminal may have been taken out of the configuration.
     if path.starts_with("/v1/terminals/{id}") || path.starts_with("/v1/sessions/{id}/") {
         add(&["terminal_unknown"]);
+    }
+    if !unlimited(path) {
+        add(&["too_many_requests"]);
     }
     codes.sort();
     codes.dedup();

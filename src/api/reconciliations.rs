@@ -26,7 +26,7 @@ struct List<'a> {
 ///
 /// What was compared, every discrepancy, every action and why; newest first.
 #[utoipa::path(get, path = "/v1/reconciliations", operation_id = "list_reconciliations", security(("token" = ["viewer"])),
-    params(("terminal" = Option<schema::TerminalName>, Query, description = "Only those of this terminal."),
+    params(("terminal" = Option<schema::AnyTerminal>, Query, description = "Only those of this terminal."),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "So many at most; 100, if not said.")),
     responses((status = 200, description = "The reports.", body = List)),
     extensions(("x-problem-codes" = json!(["journal_unavailable"]))))]

@@ -85,7 +85,7 @@ impl PartialSchema for Question {
         let kinds = REQUESTS.into_iter().fold(OneOfBuilder::new(), |kinds, (name, fields)| {
             let kind = ObjectBuilder::new().property("request", schema::one_of(&[name])).required("request");
             let kind = fields.iter().fold(kind, |kind, (field, needed)| {
-                let kind = kind.property(*field, field_schema(field));
+                let kind = kind.property(*field, field_schema(field, *needed));
                 if *needed { kind.required(*field) } else { kind }
             });
             kinds.item(kind)
@@ -96,14 +96,16 @@ impl PartialSchema for Question {
 
 impl ToSchema for Question {}
 
-fn field_schema(field: &str) -> RefOr<Schema> {
-    let text = schema::text();
+/// What need not be there may be null as well.
+fn field_schema(field: &str, needed: bool) -> RefOr<Schema> {
+    let or_null = |kind| SchemaType::from_iter(if needed { vec![kind] } else { vec![kind, Type::Null] });
+    let text = schema::text().schema_type(or_null(Type::String));
     match field {
         "payload" => text.pattern(Some("^([0-9a-fA-F]{2})*$")).max_length(Some(2 * PAYLOAD_MAX)).into(),
         "values" => {
             let pair =
                 ArrayBuilder::new().items(schema::text().pattern(Some("^[^\\u0000]*$"))).min_items(Some(2)).max_items(Some(2));
-            ArrayBuilder::new().items(pair).examples([json!([["title", "Receipt?"]])]).into()
+            ArrayBuilder::new().schema_type(or_null(Type::Array)).items(pair).examples([json!([["title", "Receipt?"]])]).into()
         }
         _ => text.into(),
     }

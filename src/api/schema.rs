@@ -56,6 +56,8 @@ described! {
         .examples([json!("01936b1e-7c00-7000-8000-000000000001")]);
     /// The name of a terminal, as in the configuration.
     TerminalName = text().pattern(Some("^[a-z0-9-]{1,32}$")).examples([json!("bay-01")]);
+    /// The name of a terminal; empty for all.
+    AnyTerminal = text().pattern(Some("^[a-z0-9-]{0,32}$"));
     /// A whole number that counts up.
     Count = whole(0, u64::MAX);
     /// A whole number of seconds.

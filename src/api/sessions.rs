@@ -191,7 +191,7 @@ async fn one(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Resu
 /// Newest first. A page may have fewer than `limit` of them and a `next` all the same.
 #[utoipa::path(get, path = "/v1/sessions", operation_id = "list_sessions", security(("token" = ["viewer"])),
     params(("undisposed" = Option<bool>, Query, description = "Only those with a hold, or perhaps with one, that has not come to its end."),
-        ("terminal" = Option<schema::TerminalName>, Query, description = "Only those of this terminal."),
+        ("terminal" = Option<schema::AnyTerminal>, Query, description = "Only those of this terminal."),
         ("state" = Option<schema::SessionState>, Query, description = "Only those in this state."),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "So many at most; 100, if not said."),
         ("cursor" = Option<schema::SessionName>, Query, description = "What `next` of the page before said.")),
@@ -253,7 +253,7 @@ async fn commit(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
 #[utoipa::path(post, path = "/v1/sessions/{id}/void", operation_id = "void_session", security(("token" = ["operator"])),
     params(("id" = schema::SessionName, Path),
         ("wait" = Option<schema::Seconds>, Query, description = "For how many seconds to wait for the terminal, 19 at most: more counts as 19.")),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "The terminal has confirmed it.", body = SessionView),
         (status = 202, description = "It is decided, durably, and still being delivered.", body = SessionView)),
     extensions(("x-problem-codes" = json!(["no_hold", "already_decided", "terminal_not_ready", "journal_unavailable"]))))]
@@ -310,7 +310,7 @@ async fn then_wait(
 /// Afterwards there may be one: then it is to be committed or voided.
 #[utoipa::path(post, path = "/v1/sessions/{id}/cancel", operation_id = "cancel_session", security(("token" = ["operator"])),
     params(("id" = schema::SessionName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "It has ended.", body = SessionView),
         (status = 202, description = "The terminal was told, and has not ended it yet.", body = SessionView)),
     extensions(("x-problem-codes" = json!(["has_hold", "terminal_not_ready", "journal_unavailable"]))))]
@@ -390,7 +390,7 @@ async fn withdraw(by: By<Admin>, request: HttpRequest, body: Body, api: web::Dat
 /// Only with `authorise = "ask"` in the configuration. What the bank says is told by the session.
 #[utoipa::path(post, path = "/v1/sessions/{id}/authorise", operation_id = "authorise_session", security(("token" = ["operator"])),
     params(("id" = schema::SessionName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "The bank is being asked, or was already.", body = SessionView)),
     extensions(("x-problem-codes" = json!(["no_card", "terminal_not_ready", "journal_unavailable"]))))]
 async fn authorise(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {

@@ -59,7 +59,7 @@ async fn one(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Resu
 /// What is open goes on, and so do disposals. Remembered over restarts, until `resume`.
 #[utoipa::path(post, path = "/v1/terminals/{id}/drain", operation_id = "drain_terminal", security(("token" = ["admin"])),
     params(("id" = schema::TerminalName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "It drains.", body = TerminalView)),
     extensions(("x-problem-codes" = json!(["terminal_not_ready", "journal_unavailable"]))))]
 async fn drain(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -71,7 +71,7 @@ async fn drain(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<A
 /// Take card flows again
 #[utoipa::path(post, path = "/v1/terminals/{id}/resume", operation_id = "resume_terminal", security(("token" = ["admin"])),
     params(("id" = schema::TerminalName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "It takes card flows.", body = TerminalView)),
     extensions(("x-problem-codes" = json!(["terminal_not_ready", "journal_unavailable"]))))]
 async fn resume(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -85,7 +85,7 @@ async fn resume(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<
 /// Also out of quarantine. A card that is being authorised and a disposal that is under way are waited for first.
 #[utoipa::path(post, path = "/v1/terminals/{id}/reconnect", operation_id = "reconnect_terminal", security(("token" = ["admin"])),
     params(("id" = schema::TerminalName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "The link is being opened.", body = TerminalView)),
     extensions(("x-problem-codes" = json!(["terminal_not_ready", "journal_unavailable"]))))]
 async fn reconnect(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -99,7 +99,7 @@ async fn reconnect(by: By<Admin>, request: HttpRequest, body: Body, api: web::Da
 /// Answers with the report, within 60 s.
 #[utoipa::path(post, path = "/v1/terminals/{id}/reconcile", operation_id = "reconcile_terminal", security(("token" = ["admin"])),
     params(("id" = schema::TerminalName, Path)),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "The report.", body = ReportView)),
     extensions(("x-problem-codes" = json!(["not_supported", "terminal_not_ready", "journal_unavailable"]))))]
 async fn reconcile(_by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {

@@ -14,12 +14,13 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
+use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 use serde_json::Value;
 
 use super::depot::{Answer, Enough};
-use super::{Api, Depot, Role, Token, routes};
+use super::{Api, Depot, Role, Token, edge, routes};
 use crate::card::{Card, CardHash, MaskedPan};
 use crate::fleet::{Filter, Wanted};
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
@@ -349,7 +350,7 @@ pub(super) async fn ask(
     body: Option<&str>,
 ) -> Reply {
     let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
-    let app = init_service(App::new().configure(|app| routes(app, api))).await;
+    let app = init_service(App::new().wrap(from_fn(edge::pass)).configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {
         request = request.insert_header(("Content-Type", "application/json")).set_payload(body.to_owned());

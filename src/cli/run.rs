@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Arbiter;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -72,6 +73,7 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
         }
     };
     start_logs(&config, environment, format);
+    open_more_files();
     let outcome = actix::System::new().block_on(orchestrate(config));
     match outcome {
         Ok(()) => 0,
@@ -79,6 +81,16 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
             eprintln!("quittance: {why}");
             1
         }
+    }
+}
+
+/// As many files as this process may open if it asks for them: terminals, and everybody who waits for an answer, need one each.
+fn open_more_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        warn!(%error, "the limit of open files cannot be raised");
     }
 }
 

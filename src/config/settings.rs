@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::raw::{self, Section};
 use super::terminals::{self, Rules};
 use super::ui;
 use super::{Mistake, default_journal, link};
-use crate::api::{self, Role, Token};
+use crate::api::{self, Bounds, Role, Token};
 use crate::fleet::supervision::Supervision;
 use crate::money::Currency;
 use crate::terminal::screen::Templates;
@@ -107,8 +108,14 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
         let message = format!("needs at least two tokens with the role \"admin\", but there are {admins}");
         section.mistake("resolve_requires_two", message, mistakes);
     }
+    let mut bounds = Bounds::default();
+    if let Some(per_second) = section.number("requests_per_second", (0, 1_000_000), mistakes) {
+        bounds.requests_per_second = NonZeroU32::new(per_second);
+    }
+    let most = section.number("max_connections", (16, 100_000), mistakes);
+    bounds.max_connections = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(bounds.max_connections);
     section.finish(mistakes);
-    Some(api::Settings { listen: listen?, tokens, tls, resolve_requires_two })
+    Some(api::Settings { listen: listen?, tokens, tls, resolve_requires_two, bounds })
 }
 
 fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {

@@ -46,6 +46,7 @@ pub(super) const CODES: &[Code] = &[
     ),
     code("idempotency_mismatch", 422, "The same Idempotency-Key came before with another request."),
     code("over_commit", 422, "More than the hold."),
+    code("too_many_requests", 429, "This client asks too often; what ends, keeps or protects a hold is never refused so."),
     code("internal", 500, "A part of this program failed. It is a bug; the log has more."),
     code("draining", 503, "No new card flows are taken, by somebody's wish; disposals go on."),
     code(
