@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
@@ -12,6 +12,9 @@ use crate::session::Refusal;
 
 /// How much of a text is quoted in an explanation.
 const QUOTED_MAX: usize = 64;
+
+/// A stream ends whenever somebody restarts; nobody is waiting in line.
+const STREAM_AGAIN_AFTER_SECONDS: &str = "5";
 
 /// A refused request.
 #[derive(Clone, Debug)]
@@ -88,8 +91,26 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
     }
 
+    /// The journal has no such record yet.
+    pub(super) fn event_unknown(after: u64, newest: u64) -> Self {
+        let detail = format!(
+            "events are asked for that follow on number {after}, but the journal ends with {newest}: it is another journal, or the \
+             number is none of an event"
+        );
+        Self::new(StatusCode::NOT_FOUND, "event_unknown", detail)
+    }
+
+    /// As many read events as may.
+    pub(super) fn too_many_streams(limit: usize) -> Self {
+        let detail = format!("{limit} streams of events are open already, and there may be no more (api.events.streams)");
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail);
+        Self { header: Some((RETRY_AFTER, HeaderValue::from_static(STREAM_AGAIN_AFTER_SECONDS))), ..problem }
+    }
+
     fn title(&self) -> &'static str {
         match self.code {
+            "event_unknown" => "No such event",
+            "too_many_streams" => "Too many read events",
             "terminal_unknown" => "No such terminal",
             "session_unknown" => "No such session",
             "terminal_busy" => "A card flow is open already",

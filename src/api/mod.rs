@@ -5,6 +5,7 @@
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`events`]: the records of the journal as they come, over streams that stay open.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -15,7 +16,9 @@ mod body;
 pub mod certificate;
 pub mod depot;
 mod error;
+pub mod events;
 mod health;
+mod listener;
 mod page;
 mod query;
 mod reconciliations;
@@ -40,6 +43,7 @@ use actix_web::{App, HttpRequest, HttpServer, Route, web};
 pub use auth::{Role, Token};
 pub use certificate::Certificate;
 pub use depot::Depot;
+pub use events::Events;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
@@ -55,6 +59,18 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// Whoever has not taken what it is sent after so long is cut off.
+    pub write_timeout: Duration,
+    /// How `/v1/events` is served; [`serve`] is given what follows from it.
+    pub events: events::Settings,
+}
+
+impl Settings {
+    /// The usual ones.
+    pub fn at(listen: SocketAddr) -> Self {
+        let write_timeout = Duration::from_secs(30);
+        Self { listen, tokens: Vec::new(), tls: None, write_timeout, events: events::Settings::default() }
+    }
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -83,10 +99,11 @@ pub fn serve(
     settings: Settings,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
+    events: Events,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(site, depot, settings.tokens, metrics));
+    let api = web::Data::new(Api::new(site, depot, events, settings.tokens, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -96,11 +113,12 @@ pub fn serve(
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_LIMIT_SECONDS)
         .disable_signals();
-    let bound = match certificate {
-        Some(certificate) => server.bind_rustls_0_23(listen, certificate.server().map_err(io::Error::other)?),
-        None => server.bind(listen),
+    let socket = listener::listen(listen, settings.write_timeout)
+        .map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(socket, certificate.server().map_err(io::Error::other)?)?,
+        None => server.listen(socket)?,
     };
-    let server = bound.map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     Ok((server.run(), address))
 }
@@ -109,13 +127,20 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
+    events: Events,
     tokens: Tokens,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { site, depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+    fn new(
+        site: String,
+        depot: impl Depot,
+        events: Events,
+        tokens: Vec<Token>,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self { site, depot: Arc::new(depot), events, tokens: Tokens(tokens), metrics: Box::new(metrics) }
     }
 }
 
@@ -125,6 +150,7 @@ fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
         .configure(terminals::routes)
         .configure(requests::routes)
         .configure(reconciliations::routes)
+        .configure(events::routes)
         .configure(health::routes)
         .configure(page::routes)
         .default_service(web::to(unknown_path));

@@ -19,11 +19,12 @@ use actix_web::{App, web};
 use serde_json::Value;
 
 use super::depot::{Answer, Enough};
-use super::{Api, Depot, Role, Token, routes};
+use super::events::Settings as EventSettings;
+use super::{Api, Depot, Events, Role, Token, routes};
 use crate::card::{Card, CardHash, MaskedPan};
 use crate::fleet::{Filter, Wanted};
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
-use crate::journal::Record;
+use crate::journal::{MemoryJournal, Record};
 use crate::journal::record::{AtEnd, DeadMan, DeadManAction, DecidedBy, Decision, Learned, Origin};
 use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
@@ -337,6 +338,11 @@ impl Reply {
     }
 }
 
+/// The events of an empty journal.
+pub(super) fn events() -> Events {
+    Events::start(Arc::new(MemoryJournal::new()), EventSettings::default(), |_| ()).unwrap()
+}
+
 /// One request; `headers` are `("Name", "value")`, a body is sent as JSON unless they say otherwise.
 pub(super) async fn ask(
     depot: &Scripted,
@@ -346,7 +352,8 @@ pub(super) async fn ask(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Reply {
-    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
+    let metrics = || "quittance_link_up 1\n".to_owned();
+    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), events(), tokens, metrics));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::api::{self, Certificate};
+use crate::api::{self, Certificate, Events};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::journal::sqlite::SqliteJournal;
@@ -135,11 +135,14 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
         unsound,
     };
+    let counted = Arc::clone(&metrics);
+    let events = Events::start(Arc::clone(&journal), config.api.events.clone(), move |open| counted.set_event_streams(open))
+        .map_err(|error| format!("no thread for events: {error}"))?;
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
     let site = config.site.id.clone();
     let rendered = move || rendered.render();
-    let (server, address) = match api::serve(site, config.api, certificate.as_ref(), fleet.clone(), rendered) {
+    let (server, address) = match api::serve(site, config.api, certificate.as_ref(), fleet.clone(), events.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -164,6 +167,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         () = fleet.go_down(DRAIN_LIMIT) => {}
         signal = signals.end() => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
     }
+    events.close();
     handle.stop(true).await;
     if let Err(error) = serving.await {
         warn!(%error, "the API did not end in order");
