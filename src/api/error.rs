@@ -129,6 +129,9 @@ impl Problem {
             "update_declined" => "The hold was not changed",
             "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
+            "attempt_under_way" => "The terminal is just being asked",
+            "needs_another_person" => "Another person has to say the same",
+            "resolution_conflict" => "Somebody has proposed something else",
             "unauthorised" => "A token is needed",
             "forbidden" => "The token's role does not allow this",
             _ => "The request cannot be understood",
@@ -148,6 +151,10 @@ impl From<Refusal> for Problem {
             | Refusal::NoCard { .. }
             | Refusal::UpdateUnderWay { .. }
             | Refusal::UpdateDeclined { .. }
+            | Refusal::NotStuck { .. }
+            | Refusal::AttemptUnderWay(_)
+            | Refusal::NeedsAnotherPerson { .. }
+            | Refusal::ResolutionConflict { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -63,13 +63,21 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// How `/v1/events` is served; [`serve`] is given what follows from it.
     pub events: events::Settings,
+    /// A session that a person settles needs another person who says the same.
+    pub resolve_requires_two: bool,
 }
 
 impl Settings {
     /// The usual ones.
     pub fn at(listen: SocketAddr) -> Self {
-        let write_timeout = Duration::from_secs(30);
-        Self { listen, tokens: Vec::new(), tls: None, write_timeout, events: events::Settings::default() }
+        Self {
+            listen,
+            tokens: Vec::new(),
+            tls: None,
+            write_timeout: Duration::from_secs(30),
+            events: events::Settings::default(),
+            resolve_requires_two: false,
+        }
     }
 }
 
@@ -103,7 +111,9 @@ pub fn serve(
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(site, depot, events, settings.tokens, metrics));
+    let mut api = Api::new(site, depot, events, settings.tokens, metrics);
+    api.resolve_requires_two = settings.resolve_requires_two;
+    let api = web::Data::new(api);
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -129,6 +139,7 @@ struct Api {
     depot: Arc<dyn Depot>,
     events: Events,
     tokens: Tokens,
+    resolve_requires_two: bool,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -140,7 +151,8 @@ impl Api {
         tokens: Vec<Token>,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        Self { site, depot: Arc::new(depot), events, tokens: Tokens(tokens), metrics: Box::new(metrics) }
+        let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
+        Self { site, depot, events, tokens, resolve_requires_two: false, metrics }
     }
 }
 

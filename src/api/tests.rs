@@ -230,6 +230,7 @@ pub(crate) fn opened() -> Session {
         update: None,
         energy: None,
         disposal: None,
+        resolution: None,
         created_at: at("2026-03-01T10:00:00Z"),
         changed_at: at("2026-03-01T10:00:00Z"),
     }

@@ -33,8 +33,8 @@ const REPLAY_STEP: usize = 1000;
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
 const CLOCK_JUMP_MILLIS: i64 = 2000;
 
-/// How often the metrics are folded when nobody reads them.
-const METRICS_UPKEEP: Duration = Duration::from_secs(30);
+/// How often the metrics' texts are made anew between two scrapes.
+const METRICS_UPKEEP: Duration = Duration::from_secs(1);
 
 /// More arbiters than this do not help: terminals wait for wires, and the journal has one writer.
 const ARBITERS_AT_MOST: usize = 4;
@@ -155,7 +155,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         actix::spawn(certificate.watch());
     }
     actix::spawn(watch_clock(clock));
-    actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
+    actix::spawn(keep_metrics_ready(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site = config.site.id, terminals = names.len(), api = %address, "running");
     service::ready(&address.to_string());
@@ -209,12 +209,15 @@ async fn append(journal: &dyn Journal, clock: Clock, fact: Fact) {
     }
 }
 
-/// Histograms gather what was recorded until somebody reads them. Where nobody scrapes, they would grow for ever.
-async fn keep_metrics_small(metrics: Arc<Metrics>) {
+/// So that a scrape of a large depot has little left to do. It takes a while there, hence a thread of its own.
+async fn keep_metrics_ready(metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(METRICS_UPKEEP);
     loop {
         every.tick().await;
-        metrics.upkeep();
+        let metrics = Arc::clone(&metrics);
+        if tokio::task::spawn_blocking(move || metrics.upkeep()).await.is_err() {
+            warn!("the metrics could not be made ready for the next scrape");
+        }
     }
 }
 

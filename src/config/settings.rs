@@ -106,9 +106,15 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
         section.mistake("tokens", "at least one is needed, since api.listen is not a loopback address", mistakes);
     }
+    let resolve_requires_two = section.take("resolve_requires_two", mistakes, raw::truth).unwrap_or(false);
+    let admins = tokens.iter().filter(|token| token.role == Role::Admin).count();
+    if resolve_requires_two && admins < 2 {
+        let message = format!("needs at least two tokens with the role \"admin\", but there are {admins}");
+        section.mistake("resolve_requires_two", message, mistakes);
+    }
     section.finish(mistakes);
     let usual = api::Settings::at(listen?);
-    Some(api::Settings { tokens, tls, write_timeout: write_timeout.unwrap_or(usual.write_timeout), events, ..usual })
+    Some(api::Settings { tokens, tls, write_timeout: write_timeout.unwrap_or(usual.write_timeout), events, resolve_requires_two, ..usual })
 }
 
 fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> api::events::Settings {

@@ -8,6 +8,7 @@ mod api;
 pub(crate) mod certificates;
 mod child;
 mod disk;
+pub(crate) mod events;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -43,7 +44,9 @@ pub(crate) struct Builder {
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
+    second_token: Option<&'static str>,
     api_tls: Option<(IdentityFiles, PathBuf)>,
+    api: Vec<(String, String)>,
     log: &'static str,
     journal: Option<PathBuf>,
     recorder: Option<(PathBuf, &'static str)>,
@@ -127,6 +130,18 @@ impl Builder {
         self
     }
 
+    /// There is a second admin, and it needs two to settle a session.
+    pub(crate) fn second_token(mut self, token: &'static str) -> Self {
+        self.second_token = Some(token);
+        self
+    }
+
+    /// A key of `[api]`, its value in TOML.
+    pub(crate) fn api(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.api, key, value);
+        self
+    }
+
     /// What is logged.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
@@ -187,7 +202,9 @@ impl Rig {
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
+            second_token: None,
             api_tls: None,
+            api: Vec::new(),
             log: "info",
             journal: None,
             recorder: None,
