@@ -114,7 +114,14 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     }
     section.finish(mistakes);
     let usual = api::Settings::at(listen?);
-    Some(api::Settings { tokens, tls, write_timeout: write_timeout.unwrap_or(usual.write_timeout), events, resolve_requires_two, ..usual })
+    Some(api::Settings {
+        tokens,
+        tls,
+        write_timeout: write_timeout.unwrap_or(usual.write_timeout),
+        events,
+        resolve_requires_two,
+        ..usual
+    })
 }
 
 fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> api::events::Settings {

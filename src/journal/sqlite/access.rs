@@ -51,7 +51,8 @@ impl Access {
         until: u64,
         limit: usize,
     ) -> Result<Vec<Record>, JournalError> {
-        let (terminal, session) = (of.terminal.as_ref().map(ToString::to_string), of.session.map(|session| session.to_string()));
+        let (terminal, session) =
+            (of.terminal.as_ref().map(ToString::to_string), of.session.map(|session| session.to_string()));
         let (from, to, most) = (to_sql(after), to_sql(until), self.with_damaged(limit));
         let mut condition = "seq > ?1 AND seq <= ?2".to_owned();
         let mut values: Vec<&dyn ToSql> = vec![&from, &to, &most];
