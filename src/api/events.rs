@@ -20,6 +20,7 @@ mod tests;
 
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use feed::Events;
@@ -27,13 +28,14 @@ pub use feed::Events;
 use super::auth::{By, Viewer};
 use super::error::{Problem, quoted};
 use super::query::Query;
-use super::{Api, in_time, only};
+use super::routes::Routes;
+use super::{Api, in_time, schema};
 use crate::id::{SessionId, TerminalId};
 use crate::journal::{JournalError, Selection};
 use crate::session::Refusal;
 
-pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/events").route(web::get().to(events)).default_service(only("GET")));
+pub(super) fn routes(routes: &mut Routes) {
+    routes.serve(__path_events, events);
 }
 
 /// How events are served.
@@ -54,6 +56,20 @@ impl Default for Settings {
 /// What a reader that was cut off says, in browsers by itself.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
+/// Read events
+///
+/// Every record of the journal as a Server-Sent Event, as soon as it is durable; the stream stays open. `id:` is the record's number,
+/// `data:` a JSON object with `seq`, `at`, `terminal`, `session`, `kind` and what the record says; there is no `event:`. The first
+/// block has an `id:` and no `data:`: where the stream begins. A comment comes when there are no events for long.
+#[utoipa::path(get, path = "/v1/events", operation_id = "read_events", security(("token" = ["viewer"])),
+    params(("after" = Option<u64>, Query,
+            description = "Begin with the record that follows on this number, 0 for all; with what comes next, if not said."),
+        ("terminal" = Option<schema::TerminalName>, Query, description = "Only those of this terminal."),
+        ("session" = Option<schema::SessionName>, Query, description = "Only those of this session."),
+        ("Last-Event-ID" = Option<u64>, Header, description = "Likewise as `after`, and before it.")),
+    responses((status = 200, description = "The events.", body = String, content_type = "text/event-stream")),
+    extensions(("x-problem-codes" =
+        json!(["event_unknown", "terminal_unknown", "session_unknown", "too_many_streams", "journal_unavailable"]))))]
 async fn events(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &["after", "terminal", "session"])?;
     let of = Selection { terminal: terminal(&query, &api).await?, session: session(&query, &api).await? };
@@ -63,10 +79,13 @@ async fn events(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> R
         Some(after) if after <= newest => after,
         Some(after) => return Err(Problem::event_unknown(after, newest)),
     };
-    let stream = api.events.open(of, after).ok_or_else(|| Problem::too_many_streams(api.events.limit()))?;
     let mut response = HttpResponse::Ok();
     // Nginx would gather events until a page of memory is full.
     response.content_type("text/event-stream").insert_header(("X-Accel-Buffering", "no"));
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    let stream = api.events.open(of, after).ok_or_else(|| Problem::too_many_streams(api.events.limit()))?;
     Ok(response.streaming(stream.chunks()))
 }
 

@@ -54,6 +54,14 @@ impl Api {
         self.try_get(path).unwrap()
     }
 
+    /// Likewise, as somebody else.
+    pub(crate) fn get_as(&self, token: Option<&str>, path: &str) -> (u16, Value) {
+        let request = self.agent.get(self.url(path));
+        let request =
+            token.into_iter().fold(request, |request, token| request.header("Authorization", format!("Bearer {token}")));
+        read(request.call().unwrap()).unwrap()
+    }
+
     /// Likewise.
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.try_post(path, body).unwrap()
@@ -118,6 +126,12 @@ impl Api {
         }
         assert_eq!(response.headers()["Content-Type"], "text/event-stream");
         Ok(Stream::of(response.into_body().into_reader()))
+    }
+
+    /// Opens a session with this key.
+    pub(crate) fn open_with_key(&self, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.agent.post(self.url("/v1/sessions")).header("Content-Type", "application/json");
+        read(request.header("Idempotency-Key", key).send(body.to_string()).unwrap()).unwrap()
     }
 
     fn send(&self, path: &str, body: &str, token: Option<&str>) -> Option<(u16, Value)> {
