@@ -367,7 +367,8 @@ pub(super) async fn ask(
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = match response.into_body().try_into_bytes() {
         Ok(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
-        Err(_) => panic!("a body that streams"),
+        // It streams, and goes on for ever.
+        Err(_) => String::new(),
     };
     Reply { status, headers, text }
 }
