@@ -8,6 +8,7 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
+use crate::config::{Mistake, Mistakes};
 use crate::session::Refusal;
 
 /// How much of a text is quoted in an explanation.
@@ -20,6 +21,7 @@ pub(super) struct Problem {
     code: &'static str,
     detail: String,
     header: Option<(HeaderName, HeaderValue)>,
+    errors: Vec<Mistake>,
 }
 
 #[derive(Serialize)]
@@ -29,11 +31,20 @@ struct Body<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<KeyError<'a>>,
+}
+
+/// A mistake of the configuration.
+#[derive(Serialize)]
+struct KeyError<'a> {
+    key: &'a str,
+    detail: &'a str,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), header: None }
+        Self { status, code, detail: detail.into(), header: None, errors: Vec::new() }
     }
 
     /// The request cannot be understood.
@@ -88,6 +99,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
     }
 
+    /// The configuration's file is no good; nothing was changed.
+    pub(super) fn configuration_invalid(mistakes: &Mistakes) -> Self {
+        let detail = format!("the configuration is invalid, so nothing was changed: {mistakes}");
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "configuration_invalid", detail);
+        Self { errors: mistakes.0.clone(), ..problem }
+    }
+
     fn title(&self) -> &'static str {
         match self.code {
             "terminal_unknown" => "No such terminal",
@@ -106,6 +124,7 @@ impl Problem {
             "no_hold" => "There is no hold",
             "update_under_way" => "The hold is just being changed",
             "update_declined" => "The hold was not changed",
+            "configuration_invalid" => "The configuration cannot be used",
             "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
             "unauthorised" => "A token is needed",
@@ -158,6 +177,7 @@ impl ResponseError for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
+            errors: self.errors.iter().map(|mistake| KeyError { key: &mistake.path, detail: &mistake.message }).collect(),
         };
         let mut response = HttpResponse::build(self.status);
         if let Some(header) = self.header.clone() {

@@ -5,6 +5,7 @@
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -19,6 +20,7 @@ mod health;
 mod page;
 mod query;
 mod reconciliations;
+pub mod reload;
 mod requests;
 mod sessions;
 mod terminals;
@@ -37,24 +39,32 @@ use actix_web::dev::Server;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpServer, Route, web};
 
-pub use auth::{Role, Token};
+pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
-use auth::Tokens;
 use error::Problem;
+use reload::Reloader;
 
 /// What the API must know to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    /// Who may use it at first. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+}
+
+/// What may change while the API is served, and who changes it.
+pub struct Live {
+    /// Who may use it.
+    pub tokens: Arc<Tokens>,
+    /// Who reads the configuration again.
+    pub reloader: Arc<dyn Reloader>,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -81,12 +91,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 pub fn serve(
     site: String,
     settings: Settings,
+    live: Live,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(site, depot, settings.tokens, metrics));
+    let api = web::Data::new(Api::new(site, depot, live, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -109,13 +120,15 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
+    reloader: Arc<dyn Reloader>,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { site, depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+    fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        let Live { tokens, reloader } = live;
+        Self { site, depot: Arc::new(depot), tokens, reloader, metrics: Box::new(metrics) }
     }
 }
 
@@ -125,6 +138,7 @@ fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
         .configure(terminals::routes)
         .configure(requests::routes)
         .configure(reconciliations::routes)
+        .configure(reload::routes)
         .configure(health::routes)
         .configure(page::routes)
         .default_service(web::to(unknown_path));

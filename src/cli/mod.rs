@@ -4,7 +4,9 @@
 pub mod check;
 pub mod client;
 pub mod decode;
+mod former;
 pub mod journal;
+mod reload;
 pub mod run;
 mod service;
 pub mod sessions;

@@ -10,8 +10,8 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
@@ -34,7 +34,11 @@ type Labels = Vec<(&'static str, String)>;
 /// All metrics of one fleet.
 pub struct Metrics {
     handle: PrometheusHandle,
-    terminals: BTreeMap<TerminalId, TerminalMetrics>,
+    source: Source,
+    currency: Currency,
+    terminals: RwLock<BTreeMap<TerminalId, Arc<TerminalMetrics>>>,
+    /// What the series of terminals begin with that are configured no more: they are not shown.
+    hidden: RwLock<BTreeSet<String>>,
     append_duration: Histogram,
     journal_errors: Counter,
     journal_writable: Gauge,
@@ -54,10 +58,10 @@ impl Metrics {
         let source = Source::new(recorder);
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
         source.gauge(&names::BUILD_INFO, build).set(1.0);
-        let terminals =
-            terminals.iter().map(|(id, family)| (id.clone(), TerminalMetrics::new(&source, id, *family, currency))).collect();
-        Self {
-            terminals,
+        let metrics = Self {
+            currency,
+            terminals: RwLock::default(),
+            hidden: RwLock::default(),
             append_duration: source.histogram(&names::JOURNAL_APPEND_DURATION, Vec::new()),
             journal_errors: source.counter(&names::JOURNAL_ERRORS, Vec::new()),
             journal_writable: source.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
@@ -68,20 +72,43 @@ impl Metrics {
             process: Process::new(&source),
             rendering: Mutex::new(()),
             handle,
-        }
+            source,
+        };
+        terminals.iter().for_each(|(id, family)| metrics.begin_terminal(id, *family));
+        metrics
+    }
+
+    /// The series of one more terminal begin, or those of one that has come back go on.
+    pub fn begin_terminal(&self, id: &TerminalId, family: Family) {
+        let mut terminals = self.terminals.write().unwrap_or_else(PoisonError::into_inner);
+        terminals.insert(id.clone(), Arc::new(TerminalMetrics::new(&self.source, id, family, self.currency)));
+        self.hidden.write().unwrap_or_else(PoisonError::into_inner).remove(&beginning(id, family));
+    }
+
+    /// A terminal is configured no more, and nothing of it is open: its series end, so that no alert looks at what they said last.
+    pub fn end_terminal(&self, id: &TerminalId, family: Family) {
+        self.terminals.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.hidden.write().unwrap_or_else(PoisonError::into_inner).insert(beginning(id, family));
     }
 
     /// Everything, in Prometheus' text format.
     pub fn render(&self) -> String {
         // Two readers at once would write each other's states.
         let _one = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
-        for terminal in self.terminals.values() {
+        for terminal in self.terminals.read().unwrap_or_else(PoisonError::into_inner).values() {
             terminal.write_state();
         }
         if let Some(process) = &self.process {
             process.update();
         }
-        self.handle.render()
+        let text = self.handle.render();
+        let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
+        if hidden.is_empty() {
+            return text;
+        }
+        let shown =
+            |line: &&str| !line.split_once('{').is_some_and(|(_, labels)| hidden.iter().any(|of| labels.starts_with(of)));
+        text.split_inclusive('\n').filter(shown).collect()
     }
 
     /// Folds what histograms have gathered. Rendering does so, too; call this now and then for when nobody reads.
@@ -90,8 +117,8 @@ impl Metrics {
     }
 
     /// A terminal's own; none when it was not configured.
-    pub fn terminal(&self, terminal: &TerminalId) -> Option<&TerminalMetrics> {
-        self.terminals.get(terminal)
+    pub fn terminal(&self, terminal: &TerminalId) -> Option<Arc<TerminalMetrics>> {
+        self.terminals.read().unwrap_or_else(PoisonError::into_inner).get(terminal).cloned()
     }
 
     /// An append took so long until it was durable.
@@ -124,6 +151,11 @@ impl Metrics {
     pub fn set_api_certificate_expiry(&self, at: Timestamp) {
         self.api_certificate_expiry.set(at.unix_seconds());
     }
+}
+
+/// The labels with which every series of a terminal begins.
+fn beginning(terminal: &TerminalId, family: Family) -> String {
+    format!("terminal=\"{terminal}\",family=\"{}\"", family.as_str())
 }
 
 /// Without an idle time: it would make gauges vanish and counters start again after a quiet night.

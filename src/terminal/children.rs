@@ -12,7 +12,7 @@ use crate::link::Outcome;
 use crate::protocol::Request;
 use crate::session::Session;
 use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
-use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
+use crate::session::machine::{Effect, Input, Machine as SessionMachine};
 
 use super::actor::TerminalActor;
 use super::link::Purpose;
@@ -33,11 +33,7 @@ pub(super) type Children = BTreeMap<SessionId, Child>;
 impl TerminalActor {
     pub(super) fn adopt(&mut self, ctx: &mut Context<Self>, session: Session, first: Input) {
         let id = session.id;
-        let rules = Rules {
-            policy: self.settings.policy.clone(),
-            family: self.settings.family,
-            authorise_timeout: self.settings.link.timeouts.authorise,
-        };
+        let rules = self.rules();
         let world = World {
             journal: Arc::clone(&self.around.journal),
             clock: self.around.clock,

@@ -27,6 +27,7 @@ mod page;
 mod process;
 mod prometheus;
 mod recorder;
+mod reload;
 mod requests;
 mod restart;
 mod reuse;

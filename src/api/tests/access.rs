@@ -29,6 +29,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
+    ("POST", "/v1/reload", "", Some(Role::Admin)),
 ];
 
 /// A role that is too low gets 403 and nobody gets 401, and then the fleet is not asked at all.

@@ -1,0 +1,97 @@
+//! `POST /v1/reload`: the configuration is read again, as on SIGHUP.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+
+use super::auth::{Admin, By};
+use super::body::Body;
+use super::error::Problem;
+use super::{Api, only};
+use crate::config::Mistakes;
+use crate::session::Refusal;
+
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(web::resource("/v1/reload").route(web::post().to(reload)).default_service(only("POST")));
+}
+
+/// Whoever can read the configuration again.
+pub trait Reloader: Send + Sync {
+    /// Reads it and follows it, or changes nothing. One at a time: a second one waits. `by` is who wanted it.
+    fn reload(self: Arc<Self>, by: String) -> Pin<Box<dyn Future<Output = Result<Reloaded, NotReloaded>>>>;
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotReloaded {
+    /// The file is no good.
+    #[error("the configuration is invalid, so nothing was changed: {0}")]
+    Invalid(Mistakes),
+    /// It is, but it cannot be followed now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// What has become of the configuration; terminals by name.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reloaded {
+    /// New terminals.
+    pub added: Vec<String>,
+    /// Terminals that are gone.
+    pub removed: Vec<String>,
+    /// Terminals that go as soon as nothing is open on them.
+    pub draining: Vec<Draining>,
+    /// Terminals with other settings.
+    pub changed: Vec<Changed>,
+    /// Terminals to which nothing has happened.
+    pub unchanged: Vec<String>,
+    /// New or changed terminals that must wait for one that leaves.
+    pub waiting: Vec<Waiting>,
+    /// Keys beside the terminals' whose new values hold now.
+    pub settings: Vec<&'static str>,
+    /// Keys whose new values hold after a restart only.
+    pub needs_restart: Vec<&'static str>,
+    /// What may become trouble.
+    pub warnings: Vec<String>,
+}
+
+/// A terminal that goes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Draining {
+    /// Which.
+    pub terminal: String,
+    /// How many sessions have not ended.
+    pub open: usize,
+}
+
+/// A terminal with other settings.
+#[derive(Clone, Debug, Serialize)]
+pub struct Changed {
+    /// Which.
+    pub terminal: String,
+    /// What is different.
+    pub keys: Vec<&'static str>,
+    /// Its link is opened anew for it.
+    pub reopens: bool,
+}
+
+/// A terminal that waits.
+#[derive(Clone, Debug, Serialize)]
+pub struct Waiting {
+    /// Which.
+    pub terminal: String,
+    /// What for.
+    pub why: String,
+}
+
+async fn reload(by: By<Admin>, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    body.nothing_else()?;
+    match Arc::clone(&api.reloader).reload(by.name).await {
+        Ok(reloaded) => Ok(HttpResponse::Ok().json(reloaded)),
+        Err(NotReloaded::Invalid(mistakes)) => Err(Problem::configuration_invalid(&mistakes)),
+        Err(NotReloaded::Refused(refusal)) => Err(refusal.into()),
+    }
+}
