@@ -139,9 +139,9 @@ fn guest(request: &HttpRequest) -> Result<Guest, Problem> {
     let decoded = BASE64.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let password = decoded.as_deref().and_then(|text| text.split_once(':')).map(|(_, password)| password);
     // Every role may read.
-    match password.and_then(|password| api.tokens.find(password)) {
+    match password.and_then(|password| api.live.tokens.find(password)) {
         Some(_) => Ok(Guest),
-        None if api.tokens.is_empty() => Ok(Guest),
+        None if api.live.tokens.is_empty() => Ok(Guest),
         None => Err(Problem::unauthorised("nobody has this token")),
     }
 }
@@ -150,7 +150,7 @@ fn name_of(request: &HttpRequest, least: Role) -> Result<String, Problem> {
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return Err(Problem::unauthorised("nobody can be recognised here"));
     };
-    if api.tokens.is_empty() {
+    if api.live.tokens.is_empty() {
         // Any web page can make its reader's browser send a POST to a loopback address, but not without this header.
         if request.headers().contains_key(ORIGIN) {
             return Err(Problem::forbidden("web pages may not use this API, since it is open to this machine without tokens"));
@@ -166,7 +166,7 @@ fn name_of(request: &HttpRequest, least: Role) -> Result<String, Problem> {
     let Some((_, presented)) = presented else {
         return Err(Problem::unauthorised("the Authorization header is expected to be \"Bearer TOKEN\", but it is not"));
     };
-    let token = api.tokens.find(presented.trim()).ok_or_else(|| Problem::unauthorised("nobody has this token"))?;
+    let token = api.live.tokens.find(presented.trim()).ok_or_else(|| Problem::unauthorised("nobody has this token"))?;
     if token.role < least {
         let (name, role, least) = (&token.name, token.role.as_str(), least.as_str());
         return Err(Problem::forbidden(format!("this needs the role {least}, but {name} is {role}")));

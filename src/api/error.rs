@@ -8,7 +8,7 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
-use crate::config::{Mistake, Mistakes};
+use crate::config::Mistakes;
 use crate::session::Refusal;
 
 /// How much of a text is quoted in an explanation.
@@ -19,9 +19,9 @@ const QUOTED_MAX: usize = 64;
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     header: Option<(HeaderName, HeaderValue)>,
-    errors: Vec<Mistake>,
+    errors: Option<Box<Mistakes>>,
 }
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct KeyError<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), header: None, errors: Vec::new() }
+        Self { status, code, detail: detail.into().into_boxed_str(), header: None, errors: None }
     }
 
     /// The request cannot be understood.
@@ -103,7 +103,7 @@ impl Problem {
     pub(super) fn configuration_invalid(mistakes: &Mistakes) -> Self {
         let detail = format!("the configuration is invalid, so nothing was changed: {mistakes}");
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "configuration_invalid", detail);
-        Self { errors: mistakes.0.clone(), ..problem }
+        Self { errors: Some(Box::new(mistakes.clone())), ..problem }
     }
 
     fn title(&self) -> &'static str {
@@ -127,6 +127,9 @@ impl Problem {
             "configuration_invalid" => "The configuration cannot be used",
             "no_card" => "There is no card to go on with",
             "has_hold" => "There is, or may be, a hold",
+            "attempt_under_way" => "The terminal is just being asked",
+            "needs_another_person" => "Another person has to say the same",
+            "resolution_conflict" => "Somebody has proposed something else",
             "unauthorised" => "A token is needed",
             "forbidden" => "The token's role does not allow this",
             _ => "The request cannot be understood",
@@ -146,6 +149,10 @@ impl From<Refusal> for Problem {
             | Refusal::NoCard { .. }
             | Refusal::UpdateUnderWay { .. }
             | Refusal::UpdateDeclined { .. }
+            | Refusal::NotStuck { .. }
+            | Refusal::AttemptUnderWay(_)
+            | Refusal::NeedsAnotherPerson { .. }
+            | Refusal::ResolutionConflict { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
             Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -177,7 +184,12 @@ impl ResponseError for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
-            errors: self.errors.iter().map(|mistake| KeyError { key: &mistake.path, detail: &mistake.message }).collect(),
+            errors: self
+                .errors
+                .iter()
+                .flat_map(|mistakes| &mistakes.0)
+                .map(|mistake| KeyError { key: &mistake.path, detail: &mistake.message })
+                .collect(),
         };
         let mut response = HttpResponse::build(self.status);
         if let Some(header) = self.header.clone() {

@@ -33,6 +33,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -57,12 +58,16 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// A session that a person settles needs another person who says the same.
+    pub resolve_requires_two: bool,
 }
 
 /// What may change while the API is served, and who changes it.
 pub struct Live {
     /// Who may use it.
     pub tokens: Arc<Tokens>,
+    /// Whether a session that a person settles needs another person.
+    pub resolve_requires_two: Arc<AtomicBool>,
     /// Who reads the configuration again.
     pub reloader: Arc<dyn Reloader>,
 }
@@ -120,15 +125,13 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    tokens: Arc<Tokens>,
-    reloader: Arc<dyn Reloader>,
+    live: Live,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
     fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let Live { tokens, reloader } = live;
-        Self { site, depot: Arc::new(depot), tokens, reloader, metrics: Box::new(metrics) }
+        Self { site, depot: Arc::new(depot), live, metrics: Box::new(metrics) }
     }
 }
 

@@ -89,7 +89,7 @@ pub struct Waiting {
 
 async fn reload(by: By<Admin>, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     body.nothing_else()?;
-    match Arc::clone(&api.reloader).reload(by.name).await {
+    match Arc::clone(&api.live.reloader).reload(by.name).await {
         Ok(reloaded) => Ok(HttpResponse::Ok().json(reloaded)),
         Err(NotReloaded::Invalid(mistakes)) => Err(Problem::configuration_invalid(&mistakes)),
         Err(NotReloaded::Refused(refusal)) => Err(refusal.into()),

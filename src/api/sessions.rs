@@ -1,5 +1,6 @@
 //! `/v1/sessions`: opening them, reading them, and everything that can be done to one.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -30,7 +31,12 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     .service(web::resource("/v1/sessions/{id}/commit").route(web::post().to(commit)).default_service(only("POST")))
     .service(web::resource("/v1/sessions/{id}/void").route(web::post().to(void)).default_service(only("POST")))
     .service(web::resource("/v1/sessions/{id}/cancel").route(web::post().to(cancel)).default_service(only("POST")))
-    .service(web::resource("/v1/sessions/{id}/resolve").route(web::post().to(resolve)).default_service(only("POST")))
+    .service(
+        web::resource("/v1/sessions/{id}/resolve")
+            .route(web::post().to(resolve))
+            .route(web::delete().to(withdraw))
+            .default_service(only("DELETE, POST")),
+    )
     .service(web::resource("/v1/sessions/{id}/authorise").route(web::post().to(authorise)).default_service(only("POST")))
     .service(web::resource("/v1/sessions/{id}/update").route(web::post().to(update)).default_service(only("POST")));
 }
@@ -241,7 +247,15 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
             format!("the field \"note\" is expected to have 1 to {NOTE_MAX} characters that say why, but it has {length}");
         return Err(Problem::malformed(detail));
     }
-    let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name })).await?;
+    let needs_two = api.live.resolve_requires_two.load(Ordering::Relaxed);
+    let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name, needs_two })).await?;
+    Ok(api.shown(HttpResponse::build(if session.ended() { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
+}
+
+async fn withdraw(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let id = id(&request)?;
+    body.nothing_else()?;
+    let session = in_time(api.depot.command(id, Command::WithdrawResolution { by: by.name })).await?;
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 

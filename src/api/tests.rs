@@ -235,6 +235,7 @@ pub(crate) fn opened() -> Session {
         update: None,
         energy: None,
         disposal: None,
+        resolution: None,
         created_at: at("2026-03-01T10:00:00Z"),
         changed_at: at("2026-03-01T10:00:00Z"),
     }
@@ -318,7 +319,7 @@ pub(crate) fn tokens() -> Vec<Token> {
 
 /// The tokens at first, and the fleet itself for reading the configuration again.
 pub(super) fn live(depot: &Scripted, tokens: Vec<Token>) -> Live {
-    Live { tokens: Arc::new(Tokens::new(tokens)), reloader: Arc::new(depot.clone()) }
+    Live { tokens: Arc::new(Tokens::new(tokens)), resolve_requires_two: Arc::default(), reloader: Arc::new(depot.clone()) }
 }
 
 impl Reloader for Scripted {

@@ -11,6 +11,7 @@ use crate::journal::record::{
 use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
+use crate::session::resolution::Resolution;
 use crate::session::state::{Disposal, Failure};
 use crate::session::update::{Answer, Update};
 use crate::session::{Session, State};
@@ -41,6 +42,7 @@ pub(super) struct SessionView<'a> {
     why: Option<String>,
     update: Option<UpdateView>,
     disposal: Option<DisposalView>,
+    resolution: Option<ResolutionView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +66,19 @@ struct DisposalView {
     attempts: u32,
     confirmed_by: Option<&'static str>,
     last_error: Option<String>,
+}
+
+/// How it ended, as a person says. While the session is open it is a proposal.
+#[derive(Serialize)]
+struct ResolutionView<'a> {
+    outcome: &'static str,
+    amount: u32,
+    proposed_by: &'a str,
+    note: &'a str,
+    at: Timestamp,
+    confirmed_by: Option<&'a str>,
+    confirmed_note: Option<&'a str>,
+    confirmed_at: Option<Timestamp>,
 }
 
 impl<'a> SessionView<'a> {
@@ -106,6 +121,7 @@ impl<'a> SessionView<'a> {
             why: why(session),
             update: session.update.as_ref().map(UpdateView::of),
             disposal: session.disposal.as_ref().map(DisposalView::of),
+            resolution: session.resolution.as_ref().map(ResolutionView::of),
         }
     }
 }
@@ -159,6 +175,27 @@ impl DisposalView {
             attempts: disposal.attempts,
             confirmed_by: disposal.confirmed_by.map(confirmed_by),
             last_error: disposal.last_failure.map(last_error),
+        }
+    }
+}
+
+impl<'a> ResolutionView<'a> {
+    fn of(resolution: &'a Resolution) -> Self {
+        let (outcome, amount) = match resolution.outcome {
+            Outcome::Committed(amount) => ("committed", amount),
+            Outcome::Voided => ("voided", Amount::ZERO),
+            Outcome::Expired => ("expired", Amount::ZERO),
+        };
+        let second = resolution.confirmed.as_ref();
+        Self {
+            outcome,
+            amount: amount.minor(),
+            proposed_by: &resolution.by,
+            note: &resolution.note,
+            at: resolution.at,
+            confirmed_by: second.map(|second| second.by.as_str()),
+            confirmed_note: second.map(|second| second.note.as_str()),
+            confirmed_at: second.map(|second| second.at),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -33,6 +34,7 @@ pub(super) struct Reload {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) fleet: Fleet,
     pub(super) tokens: Arc<Tokens>,
+    pub(super) resolve_requires_two: Arc<AtomicBool>,
     pub(super) log_filter: LogFilter,
     pub(super) running: Mutex<Running>,
 }
@@ -72,6 +74,7 @@ impl Reload {
         }
         let applied = self.fleet.reconfigure(config.terminals.clone(), config.supervision.clone()).await?;
         self.tokens.replace(config.api.tokens.clone());
+        self.resolve_requires_two.store(config.api.resolve_requires_two, Ordering::Relaxed);
         if let Some(handle) = &self.log_filter {
             let filter = EnvFilter::builder().parse_lossy(&config.log_filter);
             if let Err(error) = handle.reload(filter) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::Arbiter;
@@ -41,8 +42,8 @@ const REPLAY_STEP: usize = 1000;
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
 const CLOCK_JUMP_MILLIS: i64 = 2000;
 
-/// How often the metrics are folded when nobody reads them.
-const METRICS_UPKEEP: Duration = Duration::from_secs(30);
+/// How often the metrics' texts are made anew between two scrapes.
+const METRICS_UPKEEP: Duration = Duration::from_secs(1);
 
 /// More arbiters than this do not help: terminals wait for wires, and the journal has one writer.
 const ARBITERS_AT_MOST: usize = 4;
@@ -162,6 +163,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     let site = config.site.id.clone();
     let rendered = move || rendered.render();
     let (api, tokens) = (config.api.clone(), Arc::new(Tokens::new(config.api.tokens.clone())));
+    let two = Arc::new(AtomicBool::new(config.api.resolve_requires_two));
     let reload = Arc::new(Reload {
         file: place.file,
         environment: place.environment,
@@ -170,9 +172,10 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         journal: Arc::clone(&journal),
         fleet: fleet.clone(),
         tokens: Arc::clone(&tokens),
+        resolve_requires_two: Arc::clone(&two),
         running: Mutex::new(Running { config, remembered }),
     });
-    let live = Live { tokens, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
+    let live = Live { tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
     let (server, address) = match api::serve(site.clone(), api, live, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
@@ -186,7 +189,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         actix::spawn(certificate.watch());
     }
     actix::spawn(watch_clock(clock));
-    actix::spawn(keep_metrics_small(Arc::clone(&metrics)));
+    actix::spawn(keep_metrics_ready(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site, terminals = names.len(), api = %address, "running");
     service::ready(&address.to_string());
@@ -260,12 +263,15 @@ async fn append(journal: &dyn Journal, clock: Clock, fact: Fact) {
     }
 }
 
-/// Histograms gather what was recorded until somebody reads them. Where nobody scrapes, they would grow for ever.
-async fn keep_metrics_small(metrics: Arc<Metrics>) {
+/// So that a scrape of a large depot has little left to do. It takes a while there, hence a thread of its own.
+async fn keep_metrics_ready(metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(METRICS_UPKEEP);
     loop {
         every.tick().await;
-        metrics.upkeep();
+        let metrics = Arc::clone(&metrics);
+        if tokio::task::spawn_blocking(move || metrics.upkeep()).await.is_err() {
+            warn!("the metrics could not be made ready for the next scrape");
+        }
     }
 }
 

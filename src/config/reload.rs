@@ -18,7 +18,7 @@ pub struct Settings {
 pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     let mut settings = Settings::default();
     let Config { site: Site { id, currency }, log_filter, api, journal_path, supervision, mut terminals } = wanted;
-    let api::Settings { listen, mut tokens, tls } = api;
+    let api::Settings { listen, mut tokens, tls, resolve_requires_two } = api;
     let before = running.clone();
     let mut needs_restart = |key, differs: bool| settings.needs_restart.extend(differs.then_some(key));
     needs_restart("site.id", id != before.site.id);
@@ -34,6 +34,7 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     let mut changed = |key, differs: bool| settings.changed.extend(differs.then_some(key));
     changed("log.filter", log_filter != before.log_filter);
     changed("api.tokens", tokens != before.api.tokens);
+    changed("api.resolve_requires_two", resolve_requires_two != before.api.resolve_requires_two);
     changed("supervision", supervision != before.supervision);
     for terminal in &mut terminals {
         // The name of the depot stands on its screens, too.
@@ -41,7 +42,7 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
             terminal.screens.site.clone_from(&before.site.id);
         }
     }
-    let api = api::Settings { listen: before.api.listen, tokens, tls: before.api.tls };
+    let api = api::Settings { listen: before.api.listen, tokens, tls: before.api.tls, resolve_requires_two };
     let (site, journal_path) = (before.site, before.journal_path);
     (Config { site, log_filter, api, journal_path, supervision, terminals }, settings)
 }

@@ -294,6 +294,25 @@ fn tokens_are_checked_and_never_shown() {
     assert!(!bad.to_string().contains("plain-secret"));
 }
 
+/// One admin cannot be two persons, however often the token is used.
+#[test]
+fn two_persons_need_two_tokens() {
+    let digest = |digit: &str| digit.repeat(64);
+    let with = |roles: &[&str]| {
+        let tokens = (1..).zip(roles).map(|(number, role)| {
+            format!("{{ name = \"n{number}\", role = \"{role}\", sha256 = \"{}\" }}", digest(&number.to_string()))
+        });
+        let tokens = tokens.collect::<Vec<_>>().join(", ");
+        GOOD.replace("\"127.0.0.1:8470\"", &format!("\"127.0.0.1:8470\"\nresolve_requires_two = true\ntokens = [{tokens}]"))
+    };
+    assert!(!good(GOOD, &[]).api.resolve_requires_two);
+    assert!(good(&with(&["admin", "viewer", "admin"]), &[]).api.resolve_requires_two);
+    for roles in [&["admin", "operator"][..], &["admin"], &[]] {
+        assert_eq!(paths(&with(roles), &[]), ["api.resolve_requires_two"], "{roles:?}");
+    }
+    assert_eq!(paths(GOOD, &[("QUITTANCE__API__RESOLVE_REQUIRES_TWO", "true")]), ["api.resolve_requires_two"]);
+}
+
 #[test]
 fn a_syntax_error_is_one_line_without_the_quoted_text() {
     let mistakes = parse("[site]\nid = \"plain-secret\" oops\n", &env(&[])).unwrap_err();

@@ -233,6 +233,21 @@ pub enum Fact {
         /// Why, in words for a person.
         why: String,
     },
+    /// A person says how it ended, and another one must say the same (`api.resolve_requires_two`). Takes the place of the same person's
+    /// earlier words.
+    ResolutionProposed {
+        /// How it ended, says the person.
+        outcome: Outcome,
+        /// The person's words.
+        note: String,
+        /// The name of the person's token.
+        by: String,
+    },
+    /// What was proposed does not stand any more.
+    ResolutionWithdrawn {
+        /// Whose token it was.
+        by: String,
+    },
     /// A person has settled it.
     Resolved {
         /// How it ended, says the person.
@@ -241,6 +256,9 @@ pub enum Fact {
         note: String,
         /// The name of the person's token.
         by: String,
+        /// Whose proposal this confirms; none when one person was enough.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed_by: Option<String>,
     },
 }
 
@@ -281,6 +299,8 @@ impl Fact {
             Self::Disposed { .. } => "disposed",
             Self::NumberReused { .. } => "number_reused",
             Self::BecameUncertain { .. } => "became_uncertain",
+            Self::ResolutionProposed { .. } => "resolution_proposed",
+            Self::ResolutionWithdrawn { .. } => "resolution_withdrawn",
             Self::Resolved { .. } => "resolved",
         }
     }

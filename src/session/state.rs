@@ -5,7 +5,7 @@
 //!  Opened ──► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
 //!    │  │      ▲  │   │         │       │  ▲                    ▲
 //!    │  ▼      │  │   ▼         │       ▼  │ (a late decision)  │
-//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer, or Resolved by a person)
+//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer; or a person, see [`super::resolution`])
 //!    ▼  ▼         ▼   │ (no hold)
 //!  Ended(Declined | Cancelled | Failed): no hold was ever placed
 //! ```
@@ -18,6 +18,7 @@ use crate::journal::record::{
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
+use super::resolution::Resolution;
 use super::update::Update;
 
 /// A session, as its records tell it.
@@ -57,6 +58,8 @@ pub struct Session {
     pub energy: Option<Amount>,
     /// What was decided of the hold, and what came of it.
     pub disposal: Option<Disposal>,
+    /// What a person says of its end: proposed while it is open, and settled when it has ended.
+    pub resolution: Option<Resolution>,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When its last record was made.
@@ -268,6 +271,7 @@ impl Session {
             update: None,
             energy: None,
             disposal: None,
+            resolution: None,
             created_at: entry.at,
             changed_at: entry.at,
         })
@@ -313,6 +317,7 @@ impl Session {
                 self.state = State::Cancelled(*by)
             }
             (State::Opened | State::CardRead(_) | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
+                self.resolution = None;
                 self.state = State::Failed(why.clone())
             }
             (State::Held, Fact::EnergyReported { amount }) => {
@@ -350,14 +355,10 @@ impl Session {
             (State::InDoubt(_) | State::Held | State::Disposing, Fact::BecameUncertain { why }) => {
                 self.state = State::Uncertain(why.clone());
             }
-            (State::Uncertain(_), Fact::Resolved { outcome, .. }) => {
-                self.within_hold(kind, *outcome)?;
-                if let Some(disposal) = &mut self.disposal {
-                    disposal.under_way = false;
-                    disposal.confirmed_by = Some(ConfirmedBy::Person);
-                }
-                self.state = State::Disposed(*outcome);
-            }
+            (
+                State::InDoubt(_) | State::Disposing | State::Uncertain(_),
+                Fact::ResolutionProposed { .. } | Fact::ResolutionWithdrawn { .. } | Fact::Resolved { .. },
+            ) => self.resolve(fact, at)?,
             (
                 State::Opened
                 | State::CardRead(_)
@@ -389,6 +390,8 @@ impl Session {
                 dead_man: *dead_man,
                 reused_by: None,
             });
+            // What was said of it was said of a hold that nobody knew.
+            self.resolution = None;
             self.state = State::Held;
         }
     }
@@ -430,6 +433,8 @@ impl Session {
             last_failure: None,
             confirmed_by: None,
         });
+        // What was said of it was said before anybody had decided.
+        self.resolution = None;
         self.state = State::Disposing;
         Ok(())
     }
@@ -494,11 +499,13 @@ impl Session {
             disposal.under_way = false;
             disposal.confirmed_by = Some(confirmed_by);
         }
+        // The terminal's word goes before what somebody has proposed.
+        self.resolution = None;
         self.state = State::Disposed(outcome);
         Ok(())
     }
 
-    fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
+    pub(super) fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
         let held = self.held_at_most().or(self.hold.as_ref().and_then(|hold| hold.amount)).or(self.amount_requested);
         match (outcome, held) {
             (Outcome::Committed(amount), Some(held)) if amount > held => {

@@ -20,6 +20,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/sessions/ID/authorise", "", Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/update", r#"{"amount":1}"#, Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/resolve", r#"{"outcome":"voided","note":"seen"}"#, Some(Role::Admin)),
+    ("DELETE", "/v1/sessions/ID/resolve", "", Some(Role::Admin)),
     ("GET", "/v1/terminals", "", Some(Role::Viewer)),
     ("GET", "/v1/terminals/bay-01", "", Some(Role::Viewer)),
     ("GET", "/v1/reconciliations", "", Some(Role::Viewer)),

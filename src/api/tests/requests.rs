@@ -161,9 +161,13 @@ async fn commands() {
         (
             "/resolve",
             r#"{"outcome":"committed","amount":3140,"note":"seen"}"#,
-            Ok("Resolve { outcome: Committed(Amount(3140)), note: \"seen\", by: \"local\" }"),
+            Ok("Resolve { outcome: Committed(Amount(3140)), note: \"seen\", by: \"local\", needs_two: false }"),
         ),
-        ("/resolve", r#"{"outcome":"voided","note":"seen"}"#, Ok("Resolve { outcome: Voided, note: \"seen\", by: \"local\" }")),
+        (
+            "/resolve",
+            r#"{"outcome":"voided","note":"seen"}"#,
+            Ok("Resolve { outcome: Voided, note: \"seen\", by: \"local\", needs_two: false }"),
+        ),
         ("/resolve", r#"{"outcome":"committed","note":"seen"}"#, Err((400, "malformed"))),
         ("/resolve", r#"{"outcome":"committed","amount":0,"note":"seen"}"#, Err((422, "amount_invalid"))),
         ("/resolve", r#"{"outcome":"voided","amount":1,"note":"seen"}"#, Err((400, "malformed"))),
@@ -184,6 +188,21 @@ async fn commands() {
                 assert!(depot.asked().is_empty(), "{action} {body}");
             }
         }
+    }
+}
+
+/// Settled is 200, proposed is 202; the names of the tokens go with it, and what was proposed can be taken back.
+#[tokio::test]
+async fn what_is_proposed_and_taken_back() {
+    let body = r#"{"outcome":"voided","note":"seen"}"#;
+    for (state, status) in [(State::Uncertain("why".to_owned()), 202), (State::Disposed(Outcome::Voided), 200)] {
+        let depot = Scripted::new(Session { state, ..opened() });
+        let admin = [("Authorization", "Bearer admin-token")];
+        let reply = ask(&depot, tokens(), "POST", &path("/resolve"), &admin, Some(body)).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert!(depot.asked()[0].contains("by: \"boss\""));
+        let reply = ask(&depot, tokens(), "DELETE", &path("/resolve"), &admin, None).await;
+        assert_eq!((reply.status, depot.asked()), (200, vec!["WithdrawResolution { by: \"boss\" }".to_owned()]));
     }
 }
 
@@ -210,6 +229,14 @@ async fn problems_of_the_fleet() {
         (Refusal::NoCard { session, state: "waiting_card" }, 409, "no_card"),
         (Refusal::UpdateUnderWay { session, under_way: held }, 409, "update_under_way"),
         (Refusal::UpdateDeclined { session, why: "declined".to_owned() }, 409, "update_declined"),
+        (Refusal::NotStuck { session, state: "approved", since: String::new() }, 409, "not_supported"),
+        (Refusal::AttemptUnderWay(session), 409, "attempt_under_way"),
+        (Refusal::NeedsAnotherPerson { session, proposed_by: "anna".to_owned() }, 409, "needs_another_person"),
+        (
+            Refusal::ResolutionConflict { session, proposed_by: "anna".to_owned(), proposed: "voided".to_owned() },
+            409,
+            "resolution_conflict",
+        ),
     ];
     let depot = Scripted::new(opened());
     for (refusal, status, code) in table {

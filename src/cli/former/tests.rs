@@ -48,7 +48,7 @@ fn ledger(entries: Vec<Entry>) -> Ledger {
 /// What was opened on an Apollo is disposed of on that Apollo, wherever it was last, whatever its name was given to since.
 #[test]
 fn the_device_on_which_something_was_opened_goes_on() {
-    let cases: [(&str, Vec<Entry>, Option<&str>, Option<&str>); 6] = [
+    let cases = [
         ("taken out", vec![configured(1, APOLLO), opened(2)], None, Some(APOLLO)),
         ("moved, then taken out", vec![configured(1, APOLLO), opened(2), configured(3, MOVED)], None, Some(MOVED)),
         ("another device since", vec![configured(1, APOLLO), opened(2), configured(3, P6X)], Some(P6X), Some(APOLLO)),

@@ -19,7 +19,8 @@ fn every_way_in_and_out_is_counted_once() {
     let doubt = || Fact::AuthoriseUnanswered { cause: Cause::Crash };
     let failed = || Fact::Failed { why: "no hold".to_owned() };
     let held = || hold(Some(5000), Learned::Approved);
-    let resolved = Fact::Resolved { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
+    let resolved =
+        Fact::Resolved { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned(), proposed_by: None };
     // What a life adds to approved, disposed and undisposed.
     type Row = (&'static str, Vec<Fact>, (u64, u64, u64));
     let rows: Vec<Row> = vec![

@@ -41,7 +41,8 @@ fn is_left_alone(mut life: Life, what: &str) {
         assert_eq!(life.records.len(), kinds, "{what}: nothing is to be remembered");
         life.crashes();
     }
-    let resolve = Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
+    let resolve =
+        Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
     life.does(Input::Command(resolve));
     assert_eq!(life.state(), "voided", "{what}");
 }
