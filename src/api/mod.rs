@@ -4,6 +4,7 @@
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
+//! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
 //! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
@@ -17,12 +18,16 @@ pub mod certificate;
 pub mod depot;
 mod error;
 mod health;
+mod openapi;
 mod page;
 mod query;
 mod reconciliations;
 pub mod reload;
 mod requests;
+mod routes;
+mod schema;
 mod sessions;
+mod tag;
 mod terminals;
 mod view;
 
@@ -38,7 +43,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, HttpRequest, HttpServer, Route, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 
 pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
@@ -48,6 +53,7 @@ use crate::session::Refusal;
 use crate::tls::IdentityFiles;
 use error::Problem;
 use reload::Reloader;
+use routes::Routes;
 
 /// What the API must know to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,25 +141,28 @@ impl Api {
     }
 }
 
+/// Everything that is served, noun by noun.
+impl Routes {
+    fn all() -> Self {
+        let mut routes = Self::default();
+        sessions::routes(&mut routes);
+        terminals::routes(&mut routes);
+        requests::routes(&mut routes);
+        reconciliations::routes(&mut routes);
+        reload::routes(&mut routes);
+        health::routes(&mut routes);
+        openapi::routes(&mut routes);
+        page::routes(&mut routes);
+        routes
+    }
+}
+
 fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
-    app.app_data(api)
-        .configure(sessions::routes)
-        .configure(terminals::routes)
-        .configure(requests::routes)
-        .configure(reconciliations::routes)
-        .configure(reload::routes)
-        .configure(health::routes)
-        .configure(page::routes)
-        .default_service(web::to(unknown_path));
+    app.app_data(api).service(Routes::all()).default_service(web::to(unknown_path));
 }
 
 async fn unknown_path(request: HttpRequest) -> Problem {
     Problem::unknown_path(request.path())
-}
-
-/// For the methods that a resource does not have.
-fn only(methods: &'static str) -> Route {
-    web::to(move || async move { Problem::method_not_allowed(methods) })
 }
 
 /// What the fleet answers, or, when that takes too long, that nobody knows yet. Asking again is safe: a decision is made once.

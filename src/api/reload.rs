@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth::{Admin, By};
 use super::body::Body;
 use super::error::Problem;
-use super::{Api, only};
+use super::routes::Routes;
+use super::{Api, schema};
 use crate::config::Mistakes;
 use crate::session::Refusal;
 
-pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/reload").route(web::post().to(reload)).default_service(only("POST")));
+pub(super) fn routes(routes: &mut Routes) {
+    routes.serve(__path_reload, reload);
 }
 
 /// Whoever can read the configuration again.
@@ -36,7 +38,7 @@ pub enum NotReloaded {
 }
 
 /// What has become of the configuration; terminals by name.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Reloaded {
     /// New terminals.
     pub added: Vec<String>,
@@ -59,16 +61,17 @@ pub struct Reloaded {
 }
 
 /// A terminal that goes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Draining {
     /// Which.
     pub terminal: String,
     /// How many sessions have not ended.
+    #[schema(value_type = schema::Number)]
     pub open: usize,
 }
 
 /// A terminal with other settings.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Changed {
     /// Which.
     pub terminal: String,
@@ -79,7 +82,7 @@ pub struct Changed {
 }
 
 /// A terminal that waits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Waiting {
     /// Which.
     pub terminal: String,
@@ -87,6 +90,14 @@ pub struct Waiting {
     pub why: String,
 }
 
+/// Read the configuration again
+///
+/// As on SIGHUP. The file is judged as a whole first; one that is no good changes nothing. Otherwise terminals come, go and change, and
+/// nobody else is touched. One at a time: a second request waits for the first.
+#[utoipa::path(post, path = "/v1/reload", operation_id = "reload", security(("token" = ["admin"])),
+    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    responses((status = 200, description = "What has become of it.", body = Reloaded)),
+    extensions(("x-problem-codes" = json!(["configuration_invalid", "journal_unavailable", "draining"]))))]
 async fn reload(by: By<Admin>, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     body.nothing_else()?;
     match Arc::clone(&api.live.reloader).reload(by.name).await {

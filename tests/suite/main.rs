@@ -24,6 +24,7 @@ mod golden;
 mod https;
 mod keys;
 mod messages;
+mod openapi;
 mod outages;
 mod page;
 mod process;

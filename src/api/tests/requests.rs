@@ -122,11 +122,11 @@ async fn bodies_of_the_wrong_kind_and_size() {
     let depot = Scripted::new(opened());
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
         let reply = ask(&depot, Vec::new(), "POST", "/v1/sessions", &[("Content-Type", kind)], Some(NEW)).await;
-        assert_eq!(reply.problem(), (400, "malformed".to_owned()), "{kind}");
+        assert_eq!(reply.problem(), (415, "wrong_media_type".to_owned()), "{kind}");
         assert!(reply.detail().contains(kind));
     }
     let large = format!("{}{NEW}", " ".repeat(16 * 1024));
-    assert_eq!(post(&depot, "/v1/sessions", &large).await.problem(), (413, "malformed".to_owned()));
+    assert_eq!(post(&depot, "/v1/sessions", &large).await.problem(), (413, "too_large".to_owned()));
     assert!(depot.asked().is_empty());
     let kind = [("Content-Type", "Application/JSON; charset=utf-8")];
     assert_eq!(ask(&depot, Vec::new(), "POST", "/v1/sessions", &kind, Some(NEW)).await.status, 201);
@@ -269,19 +269,23 @@ async fn names_of_nothing() {
     for path in
         ["/status", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/events", "/v1/terminals/bay-01/reboot"]
     {
-        assert_eq!(get(&depot, path).await.problem(), (404, "malformed".to_owned()), "{path}");
+        assert_eq!(get(&depot, path).await.problem(), (404, "path_unknown".to_owned()), "{path}");
     }
     let methods = [
-        ("DELETE", "/v1/sessions".to_owned(), "GET, POST"),
-        ("PUT", path(""), "GET"),
+        ("DELETE", "/v1/sessions".to_owned(), "GET, HEAD, POST"),
+        ("PUT", path(""), "GET, HEAD"),
         ("GET", path("/commit"), "POST"),
         ("GET", "/v1/terminals/bay-01/drain".to_owned(), "POST"),
-        ("POST", "/metrics".to_owned(), "GET"),
-        ("BREW", "/healthz".to_owned(), "GET"),
+        ("POST", "/metrics".to_owned(), "GET, HEAD"),
+        ("BREW", "/healthz".to_owned(), "GET, HEAD"),
     ];
     for (method, path, allowed) in methods {
         let reply = ask(&depot, Vec::new(), method, &path, &[], None).await;
-        assert_eq!((reply.problem(), reply.header("Allow")), ((405, "malformed".to_owned()), allowed), "{method} {path}");
+        assert_eq!(
+            (reply.problem(), reply.header("Allow")),
+            ((405, "method_not_allowed".to_owned()), allowed),
+            "{method} {path}"
+        );
     }
 }
 

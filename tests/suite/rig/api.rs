@@ -51,6 +51,14 @@ impl Api {
         self.try_get(path).unwrap()
     }
 
+    /// Likewise, as somebody else.
+    pub(crate) fn get_as(&self, token: Option<&str>, path: &str) -> (u16, Value) {
+        let request = self.agent.get(self.url(path));
+        let request =
+            token.into_iter().fold(request, |request, token| request.header("Authorization", format!("Bearer {token}")));
+        read(request.call().unwrap()).unwrap()
+    }
+
     /// Likewise.
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.try_post(path, body).unwrap()
