@@ -260,6 +260,7 @@ pub(crate) fn held() -> Session {
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
             reused_by: None,
+            doubted_since: None,
         }),
         energy: Some(Amount::from_minor(1240)),
         changed_at: at("2026-03-01T10:30:00Z"),

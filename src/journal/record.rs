@@ -227,6 +227,9 @@ pub enum Fact {
     NumberReused {
         /// The other session.
         by: SessionId,
+        /// The other session has found it in the terminal's list, and was not told of it: it may be this one's hold after all.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        listed: bool,
     },
     /// We cannot find out any more; a person must.
     BecameUncertain {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
-use crate::journal::record::{Fact, Outcome};
+use crate::journal::record::{Fact, Origin, Outcome};
 use crate::money::Amount;
 use crate::time::Timestamp;
 
@@ -113,7 +113,7 @@ impl Ledger {
             _ => {}
         }
         let Some(id) = entry.session else { return Ok(()) };
-        if let Fact::NumberReused { by } = &entry.fact {
+        if let Fact::NumberReused { by, .. } = &entry.fact {
             self.may_have_number(id, *by).map_err(unsound)?;
         }
         let before = self.sessions.get(&id);
@@ -130,11 +130,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// A number can only have been given to a session of the same terminal that has asked the bank.
+    /// A number can only have been given to a session of the same terminal that has asked the bank, or found it in the terminal's list.
     fn may_have_number(&self, id: SessionId, by: SessionId) -> Result<(), Illegal> {
         let terminal = self.sessions.get(&id).map(|session| &session.terminal);
         let other = self.sessions.get(&by).filter(|other| Some(&other.terminal) == terminal);
-        match other.and_then(|other| other.asked_bank_at) {
+        match other.filter(|other| other.asked_bank_at.is_some() || other.origin == Origin::Orphan) {
             Some(_) => Ok(()),
             None => Err(Illegal::Disagrees { fact: "number_reused", why: "the other session has asked for no hold there" }),
         }

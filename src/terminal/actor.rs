@@ -7,7 +7,7 @@ use actix::prelude::*;
 use tracing::error;
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::record::{Report, Trigger};
+use crate::journal::record::Report;
 use crate::link::Outcome;
 use crate::money::{Amount, Currency};
 use crate::protocol::Request;
@@ -364,13 +364,15 @@ impl Handler<FromSession> for TerminalActor {
         match message {
             FromSession::Wants(session, effect) => self.wanted(ctx, session, effect),
             FromSession::Changed(session) => {
-                if matches!(session.state, State::InDoubt(_)) && self.settings.family.lists_sessions() && self.ready() {
-                    // The link came up before the doubt was durable, so it was not looked into yet.
-                    self.compare(Trigger::Connect, None);
-                }
+                // The link may have come up before a doubt was durable, so that it was not looked into yet.
+                self.compare_for(&session);
                 self.session_news(&session);
                 if let Some(child) = self.children.get_mut(&session.id) {
+                    let placed = child.session.hold.is_none() && session.hold.is_some();
                     child.session = *session;
+                    if placed {
+                        self.numbers_given_again();
+                    }
                 }
                 self.show_holds();
                 self.go_on(ctx);

@@ -307,7 +307,7 @@ impl TerminalActor {
                     Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },
                 ) = outcome
                 {
-                    self.number_given(*number, session);
+                    self.number_given(*number, session, false);
                 }
                 self.deliver(session, Input::Authorised(outcome.clone()));
             }

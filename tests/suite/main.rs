@@ -22,6 +22,7 @@ mod frames;
 mod fuzzed;
 mod golden;
 mod https;
+mod journals;
 mod keys;
 mod messages;
 mod openapi;

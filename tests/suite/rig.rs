@@ -236,6 +236,11 @@ impl Rig {
         self.api.moved(&self.child.address());
     }
 
+    /// Starts it and waits for nothing, not even for its address: only good for killing it again.
+    pub(crate) fn start_blindly(&self) {
+        self.child.start_again();
+    }
+
     /// SIGTERM, at once.
     pub(crate) fn ask_to_end(&self) {
         self.child.terminate();
