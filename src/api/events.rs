@@ -73,7 +73,7 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 async fn events(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &["after", "terminal", "session"])?;
     let of = Selection { terminal: terminal(&query, &api).await?, session: session(&query, &api).await? };
-    let newest = api.events.newest();
+    let newest = api.live.events.newest();
     let after = match after(&request, &query)? {
         None => newest,
         Some(after) if after <= newest => after,
@@ -85,7 +85,7 @@ async fn events(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> R
     if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
-    let stream = api.events.open(of, after).ok_or_else(|| Problem::too_many_streams(api.events.limit()))?;
+    let stream = api.live.events.open(of, after).ok_or_else(|| Problem::too_many_streams(api.live.events.limit()))?;
     Ok(response.streaming(stream.chunks()))
 }
 
@@ -112,7 +112,7 @@ async fn terminal(query: &Query, api: &Api) -> Result<Option<TerminalId>, Proble
     let unknown = || Problem::from(Refusal::TerminalUnknown(quoted(text)));
     let terminal: TerminalId = text.parse().map_err(|_| unknown())?;
     if let Err(Refusal::TerminalUnknown(_)) = api.depot.terminal(text) {
-        let sessions = api.events.journal().sessions(Some(terminal.clone()), None, 1);
+        let sessions = api.live.events.journal().sessions(Some(terminal.clone()), None, 1);
         if in_time(async { sessions.await.map_err(unreadable) }).await?.is_empty() {
             return Err(unknown());
         }
@@ -126,7 +126,7 @@ async fn session(query: &Query, api: &Api) -> Result<Option<SessionId>, Problem>
     let unknown = || Problem::from(Refusal::SessionUnknown(quoted(text)));
     let session: SessionId = text.parse().map_err(|_| unknown())?;
     let of = Selection { session: Some(session), ..Selection::default() };
-    let first = api.events.journal().select(of, 0, u64::MAX, 1);
+    let first = api.live.events.journal().select(of, 0, u64::MAX, 1);
     match in_time(async { first.await.map_err(unreadable) }).await?.is_empty() {
         true => Err(unknown()),
         false => Ok(Some(session)),

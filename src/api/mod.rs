@@ -7,6 +7,7 @@
 //! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
 //! * [`events`]: the records of the journal as they come, over streams that stay open.
+//! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -24,6 +25,7 @@ mod openapi;
 mod page;
 mod query;
 mod reconciliations;
+pub mod reload;
 mod requests;
 mod routes;
 mod schema;
@@ -39,21 +41,22 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpServer, web};
 
-pub use auth::{Role, Token};
+pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
 pub use events::Events;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
-use auth::Tokens;
 use error::Problem;
+use reload::Reloader;
 use routes::Routes;
 
 /// What the API must know to be served.
@@ -61,7 +64,7 @@ use routes::Routes;
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    /// Who may use it at first. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
@@ -85,6 +88,18 @@ impl Settings {
             resolve_requires_two: false,
         }
     }
+}
+
+/// What may change while the API is served, and who changes it.
+pub struct Live {
+    /// Who may use it.
+    pub tokens: Arc<Tokens>,
+    /// Whether a session that a person settles needs another person.
+    pub resolve_requires_two: Arc<AtomicBool>,
+    /// Who reads the configuration again.
+    pub reloader: Arc<dyn Reloader>,
+    /// The records of the journal as they come.
+    pub events: Events,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -111,15 +126,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 pub fn serve(
     site: String,
     settings: Settings,
+    live: Live,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
-    events: Events,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let mut api = Api::new(site, depot, events, settings.tokens, metrics);
-    api.resolve_requires_two = settings.resolve_requires_two;
-    let api = web::Data::new(api);
+    let api = web::Data::new(Api::new(site, depot, live, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -143,22 +156,13 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    events: Events,
-    tokens: Tokens,
-    resolve_requires_two: bool,
+    live: Live,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(
-        site: String,
-        depot: impl Depot,
-        events: Events,
-        tokens: Vec<Token>,
-        metrics: impl Fn() -> String + Send + Sync + 'static,
-    ) -> Self {
-        let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
-        Self { site, depot, events, tokens, resolve_requires_two: false, metrics }
+    fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { site, depot: Arc::new(depot), live, metrics: Box::new(metrics) }
     }
 }
 
@@ -171,6 +175,7 @@ impl Routes {
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);
         events::routes(&mut routes);
+        reload::routes(&mut routes);
         health::routes(&mut routes);
         openapi::routes(&mut routes);
         page::routes(&mut routes);

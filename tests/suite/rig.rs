@@ -245,9 +245,25 @@ impl Rig {
         self.api.moved(&self.child.address());
     }
 
+    /// Starts it and waits for nothing, not even for its address: only good for killing it again.
+    pub(crate) fn start_blindly(&self) {
+        self.child.start_again();
+    }
+
     /// SIGTERM, at once.
     pub(crate) fn ask_to_end(&self) {
         self.child.terminate();
+    }
+
+    /// SIGHUP, at once.
+    pub(crate) fn hang_up(&self) {
+        self.child.hang_up();
+    }
+
+    /// Another configuration takes the place of the one that is there; nobody is told.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), change(text)).unwrap();
     }
 
     /// SIGTERM; the exit code.

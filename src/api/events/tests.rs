@@ -11,8 +11,8 @@ use futures_util::StreamExt;
 
 use super::ring::{Chunk, Event, Ring};
 use super::*;
-use crate::api::tests::{SESSION, Scripted, at, opened, tokens};
-use crate::api::{Token, routes};
+use crate::api::tests::{SESSION, Scripted, at, live, opened, tokens};
+use crate::api::{Live, Token, routes};
 use crate::journal::{Entry, Fact, Journal, MemoryJournal, Record};
 
 /// A record of a terminal, whose text is some hundred bytes long.
@@ -256,8 +256,9 @@ async fn where_a_reader_begins_and_who_may_be_one() {
 
 /// The status, and the first that comes of the body.
 async fn ask(journal: &MemoryJournal, tokens: Vec<Token>, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-    let events = serve_from(journal, Settings::default());
-    let api = web::Data::new(Api::new("depot".to_owned(), Scripted::new(opened()), events, tokens, String::new));
+    let depot = Scripted::new(opened());
+    let live = Live { events: serve_from(journal, Settings::default()), ..live(&depot, tokens) };
+    let api = web::Data::new(Api::new("depot".to_owned(), depot, live, String::new));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path);
     for header in headers {

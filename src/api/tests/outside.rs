@@ -20,8 +20,9 @@ impl Served {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let settings = Settings { tokens, ..Settings::at("127.0.0.1:0".parse().unwrap()) };
-                let (server, address) = serve("depot".to_owned(), settings, None, depot, events(), String::new)?;
+                let settings = Settings::at("127.0.0.1:0".parse().unwrap());
+                let live = live(&depot, tokens);
+                let (server, address) = serve("depot".to_owned(), settings, live, None, depot, String::new)?;
                 tell.send((address, server.handle())).unwrap();
                 server.await
             })
@@ -82,7 +83,8 @@ fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();
     let settings = Settings::at(listen);
-    let error = serve("depot".to_owned(), settings, None, Scripted::new(opened()), events(), String::new).err().unwrap();
+    let depot = Scripted::new(opened());
+    let error = serve("depot".to_owned(), settings, live(&depot, Vec::new()), None, depot, String::new).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().starts_with(&format!("the API cannot listen on {listen}: ")), "{error}");
 }
