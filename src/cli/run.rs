@@ -17,6 +17,7 @@ use crate::fleet::{self, Fleet};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver};
 use crate::metrics::Metrics;
+use crate::random::Randomness;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
 
@@ -133,6 +134,7 @@ async fn orchestrate(config: Config) -> Result<(), String> {
         supervision: config.supervision,
         currency: config.site.currency,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        random: Randomness::of_system(),
         unsound,
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);

@@ -141,5 +141,6 @@ pub(super) fn place(address: &Address) -> String {
         Address::Tcp(address) => address.to_ascii_lowercase(),
         Address::Tls(tls) => tls.address.to_ascii_lowercase(),
         Address::Serial { path, .. } => path.clone(),
+        Address::Pipe(pipe) => pipe.to_string(),
     }
 }

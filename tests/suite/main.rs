@@ -36,6 +36,7 @@ mod scan;
 mod scrape;
 mod service;
 mod settings;
+mod storm;
 mod terminal;
 mod tidy;
 mod tls;

@@ -1,0 +1,38 @@
+//! Some storms of `tests/storm`, in every run of the tests: a fixed set, and a fresh one.
+
+#[path = "../storm/mod.rs"]
+mod storms;
+
+use rand::RngExt;
+
+/// Always the same ones; `cargo storm` runs as many as one likes.
+const FIXED: u64 = 80;
+const FRESH: u64 = 60;
+
+/// Whatever goes wrong, nothing is lost. A seed that fails is printed with the command that tells its story.
+#[test]
+fn nothing_is_lost_in_storms() {
+    let mut random = rand::rng();
+    let fresh = (0..FRESH).map(|_| random.random::<u64>() >> 16);
+    let mut failed = Vec::new();
+    let (mut holds, mut lives) = (0, 0);
+    for seed in (0..FIXED).chain(fresh) {
+        let outcome = storms::run(seed, false);
+        (holds, lives) = (holds + outcome.holds, lives + outcome.lives);
+        if !outcome.violations.is_empty() {
+            failed.push(format!("cargo storm-one {seed}\n  {}", outcome.violations.join("\n  ")));
+        }
+    }
+    assert_eq!(failed, Vec::<String>::new(), "{}", failed.join("\n"));
+    assert!(holds > 100 && lives > FIXED as u32, "a storm in which nothing happens proves nothing: {holds} holds, {lives} lives");
+}
+
+/// The same seed gives the same story, word by word: otherwise no failure could be looked into.
+#[test]
+fn a_seed_gives_the_same_storm_twice() {
+    for seed in 0..8 {
+        let (one, other) = (storms::run(seed, true), storms::run(seed, true));
+        assert!(one.story.len() > 20);
+        assert_eq!((one.story, one.records, one.simulated), (other.story, other.records, other.simulated), "seed {seed}");
+    }
+}
