@@ -162,7 +162,9 @@ impl Books {
                 }
                 page.may_dispose = true;
             }
-            Fact::AttemptUnsent { .. } | Fact::AttemptUnanswered { .. } | Fact::AttemptRefused { .. } => page.may_dispose = false,
+            Fact::AttemptUnsent { .. } | Fact::AttemptUnanswered { .. } | Fact::AttemptRefused { .. } => {
+                page.may_dispose = false
+            }
             Fact::Disposed { outcome, confirmed_by } => {
                 page.may_dispose = false;
                 page.end = Some(End::Disposed(*outcome, *confirmed_by));

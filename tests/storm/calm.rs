@@ -101,7 +101,9 @@ fn waits_for(world: &Arc<World>, fleet: &Fleet, began: Timestamp, bounds: &[Boun
     world.disk.books(|books| {
         for (id, page) in books.pages.iter().filter(|(_, page)| page.end.is_none()) {
             let Some(terminal) = world.place(&page.terminal) else { continue };
-            let Some((what, until)) = expected_until(world, page, &bounds[terminal], terminal, began, now, ours) else { continue };
+            let Some((what, until)) = expected_until(world, page, &bounds[terminal], terminal, began, now, ours) else {
+                continue;
+            };
             if now > until {
                 world.violate(format!("G8: session {id} on {} is {what} for too long: {page:?}", page.terminal));
             }
@@ -132,7 +134,8 @@ fn expected_until(
         let dead_man = page.dead_man?;
         let soon = dead_man.after(DEAD_MAN_MARGIN);
         // A day is not waited for.
-        return (soon.since(ours) < Duration::from_secs(3 * 3600)).then(|| ("in doubt", began.max(shift(soon, now, ours)).after(bounds.link)));
+        return (soon.since(ours) < Duration::from_secs(3 * 3600))
+            .then(|| ("in doubt", began.max(shift(soon, now, ours)).after(bounds.link)));
     }
     if let Some((_, _, at)) = page.decision {
         let decided = began.max(shift(at, now, ours));
@@ -142,7 +145,9 @@ fn expected_until(
         (Some(hold), true) if hold.at_end == AtEnd::Alert => None,
         (Some(hold), true) => Some(("charging", began.max(shift(hold.end_by, now, ours)).after(A_MOMENT))),
         (Some(hold), false) => Some(("held without energy", began.max(shift(hold.plug_in_by, now, ours)).after(A_MOMENT))),
-        (None, _) if page.may_authorise => Some(("being authorised", began.max(page_time(page, now, ours)).after(bounds.link + bounds.doubt))),
+        (None, _) if page.may_authorise => {
+            Some(("being authorised", began.max(page_time(page, now, ours)).after(bounds.link + bounds.doubt)))
+        }
         (None, _) => Some(("waiting for a card", began.max(shift(page.opened_at, now, ours)).after(bounds.link))),
     }
 }

@@ -238,4 +238,3 @@ impl Journal for Disk {
         self.0.journal.health()
     }
 }
-

@@ -44,8 +44,7 @@ async fn one_life(world: &Arc<World>) -> bool {
     };
     oracle::ledger(world, &ledger);
     let currency = "EUR".parse().expect("a currency");
-    let names: Vec<(_, Family)> =
-        world.plan.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
+    let names: Vec<(_, Family)> = world.plan.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let metrics = Arc::new(Metrics::new("storm", "storm", currency, &names));
     let seed = world.dice().seed();
     let settings = fleet::Settings {

@@ -2,15 +2,15 @@
 //! before anything happens to it: no money frame may leave before its intent is durable (G1).
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::future::Future;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use quittance::protocol::{Family, Request};
 use quittance::journal::record::Decision;
+use quittance::protocol::{Family, Request};
 use quittance::sim::{Heard, Parcel, Port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -176,7 +176,11 @@ async fn deliver(world: &Arc<World>, terminal: usize, port: &Port, guest: &mut O
             if processed {
                 port.receive(heard, bytes);
             }
-            return world.crash(if processed { "right after a money frame was processed" } else { "with a money frame on the wire" });
+            return world.crash(if processed {
+                "right after a money frame was processed"
+            } else {
+                "with a money frame on the wire"
+            });
         }
         port.receive(heard, bytes);
     }

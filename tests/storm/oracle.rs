@@ -31,7 +31,7 @@ pub(crate) fn ledger(world: &World, ledger: &Ledger) {
 
 /// A hold exists or may exist.
 fn undisposed(page: &Page) -> bool {
-    page.end.is_none() && (page.may_authorise || page.in_doubt || page.hold.is_some())
+    page.end.is_none() && (page.may_authorise || page.in_doubt || page.uncertain || page.hold.is_some())
 }
 
 /// Everything at the end.
@@ -57,9 +57,9 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     }
 }
 
-/// A terminal that forgets its sessions and gives their numbers again, or whose answers are forged, cannot be held to account.
+/// A terminal whose answers are forged cannot be held to account.
 fn excused(world: &World, terminal: usize) -> bool {
-    world.lied(terminal) || world.forgot(terminal) && world.plan.sims[terminal].quirks.reuse_ids
+    world.lied(terminal)
 }
 
 /// Hold by hold: what the bank did was decided, and what it still holds is explained.
@@ -121,7 +121,8 @@ fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claim
 fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Page>) -> Result<(), String> {
     let lists = world.plan.terminals[terminal].family.lists_sessions();
     let forgot = world.forgot(terminal);
-    let reported = lists && world.plan.terminals[terminal].policy.orphan_policy == quittance::session::policy::OrphanPolicy::Report;
+    let reported =
+        lists && world.plan.terminals[terminal].policy.orphan_policy == quittance::session::policy::OrphanPolicy::Report;
     let Some(page) = claimant else {
         return match asker.end {
             None if asker.in_doubt => Ok(()),
@@ -133,7 +134,12 @@ fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Pa
     };
     match page.end {
         None if page.uncertain || page.in_doubt => Ok(()),
-        None if page.decision.is_none() && page.hold.is_some_and(|held| held.at_end == AtEnd::Alert) && page.energy.is_some() => Ok(()),
+        None if page.decision.is_none()
+            && page.hold.is_some_and(|held| held.at_end == AtEnd::Alert)
+            && page.energy.is_some() =>
+        {
+            Ok(())
+        }
         Some(_) if forgot || world.jumped() => Ok(()),
         _ => Err("it is thought to be gone, or should be".to_owned()),
     }
@@ -197,7 +203,9 @@ async fn board(world: &World, fleet: &Fleet) {
             let page = &books.pages[&id];
             match &shown {
                 Ok(session) if agrees(session, page) => {}
-                Ok(session) => world.violate(format!("the board shows {} of session {id}, which is {page:?}", session.state_name())),
+                Ok(session) => {
+                    world.violate(format!("the board shows {} of session {id}, which is {page:?}", session.state_name()))
+                }
                 Err(refusal) => world.violate(format!("session {id} cannot be read: {refusal}")),
             }
         });

@@ -100,7 +100,11 @@ impl People {
         }
         self.next += 1;
         let number = 100_000 + self.next;
-        if self.places[terminal].last_drivers == 0 && dice.chance(0.04) { SimCard::badge(number) } else { SimCard::numbered(number) }
+        if self.places[terminal].last_drivers == 0 && dice.chance(0.04) {
+            SimCard::badge(number)
+        } else {
+            SimCard::numbered(number)
+        }
     }
 }
 
@@ -133,9 +137,8 @@ pub(crate) async fn attend(world: Arc<World>, fleet: Fleet, terminal: usize) {
 /// The sessions that were opened and have no hold yet.
 async fn waiting(world: &World, fleet: &Fleet, terminal: usize) -> Vec<Session> {
     let open = |page: &super::books::Page| page.end.is_none() && page.authorised_at.is_none() && page.hold.is_none();
-    let known: Vec<SessionId> = world
-        .disk
-        .books(|books| books.of(world.id(terminal)).filter(|(_, page)| open(page)).map(|(id, _)| *id).collect());
+    let known: Vec<SessionId> =
+        world.disk.books(|books| books.of(world.id(terminal)).filter(|(_, page)| open(page)).map(|(id, _)| *id).collect());
     let mut sessions = Vec::new();
     for id in known {
         if let Ok(session) = fleet.session(id).await
@@ -310,7 +313,8 @@ fn script(dice: &mut Dice, session: &Session, held: u32, now: Timestamp, stormy:
         5 => {
             let soon = dice.pick(&[0, 0, 10_000]);
             then(dice, 5000, Act::Commit(some));
-            let other = dice.pick(&[Act::Void, Act::Commit((some + 1).min(held.max(1))), Act::Commit(held.max(1)), Act::Energy(1)]);
+            let other =
+                dice.pick(&[Act::Void, Act::Commit((some + 1).min(held.max(1))), Act::Commit(held.max(1)), Act::Energy(1)]);
             then(dice, soon, other);
         }
         // Too much, then properly.
@@ -423,7 +427,10 @@ impl World {
     pub(crate) fn heard_of(&self, session: &Session) {
         let durable = self.disk.books(|books| books.pages.get(&session.id).map_or(0, |page| page.records));
         if session.version > durable {
-            self.violate(format!("G1: somebody was told version {} of session {}, but {durable} are durable", session.version, session.id));
+            self.violate(format!(
+                "G1: somebody was told version {} of session {}, but {durable} are durable",
+                session.version, session.id
+            ));
         }
     }
 }

@@ -204,7 +204,8 @@ fn quirks(dice: &mut Dice, forgets: bool) -> Quirks {
     if dice.chance(0.3) {
         quirks.sessions_per_page = dice.index(3) + 1;
     }
-    quirks.on_card_timeout = dice.pick(&[CardTimeout::Cancelled, CardTimeout::Cancelled, CardTimeout::NotOk, CardTimeout::Silent]);
+    quirks.on_card_timeout =
+        dice.pick(&[CardTimeout::Cancelled, CardTimeout::Cancelled, CardTimeout::NotOk, CardTimeout::Silent]);
     quirks.on_auth_timeout = dice.pick(&[CardTimeout::Silent, CardTimeout::Silent, CardTimeout::Cancelled, CardTimeout::NotOk]);
     if forgets {
         quirks.reuse_ids = dice.chance(0.5);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "cargo storm SEEDS [FIRST]   so many storms, from seed FIRST (or 0) on\n\
                      cargo storm --forever       fresh seeds until one fails\n\
+                     cargo storm until-caught SEEDS   until one fails; for tests/mutants/run\n\
                      cargo storm twice SEEDS     each seed twice: the stories must be the same\n\
                      cargo storm-one SEED        the story of a seed (and the program's log, with RUST_LOG)";
 
@@ -33,6 +34,7 @@ fn main() {
     match words.as_slice() {
         ["one", seed] => tell(number(seed)),
         ["twice", seeds] => (0..number(seeds)).for_each(twice),
+        ["until-caught", seeds] => until_caught(number(seeds)),
         ["--forever"] => many(rand::random::<u64>() >> 16, None),
         [seeds] => many(0, Some(number(seeds))),
         [seeds, first] => many(number(first), Some(number(seeds))),
@@ -61,6 +63,20 @@ fn twice(seed: u64) {
         println!("seed {seed} differs at line {at}:\n  {:?}\n  {:?}", one.story.get(at), other.story.get(at));
         std::process::exit(1);
     }
+}
+
+/// For mutants: fails when nothing is noticed.
+fn until_caught(seeds: u64) {
+    for seed in 0..seeds {
+        let outcome = storms::run(seed, false);
+        if let Some(first) = outcome.violations.first() {
+            let first: String = first.lines().next().unwrap_or_default().chars().take(150).collect();
+            println!("caught by seed {seed}, the {}th: {first}", seed + 1);
+            return;
+        }
+    }
+    println!("{seeds} seeds have noticed nothing");
+    std::process::exit(1);
 }
 
 fn many(first: u64, count: Option<u64>) {
