@@ -48,6 +48,18 @@ pub enum Address {
     Pipe(Pipe),
 }
 
+impl Address {
+    /// What makes two links the same: neither the baud rate, nor the case of a host name, nor TLS matters.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_ascii_lowercase(),
+            Self::Tls(tls) => tls.address.to_ascii_lowercase(),
+            Self::Serial { path, .. } => path.clone(),
+            Self::Pipe(pipe) => pipe.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

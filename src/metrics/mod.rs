@@ -5,17 +5,18 @@
 //! side by side.
 
 mod names;
+mod part;
 mod process;
 mod terminal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use ::metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 
 use crate::id::TerminalId;
 use crate::money::Currency;
@@ -25,16 +26,17 @@ use crate::time::Timestamp;
 pub use names::{COMMANDS, FRAME_ERROR_KINDS, RESTART_REASONS};
 pub use terminal::{Attempt, Decided, Disposed, Reconciled, TerminalMetrics};
 
-use names::{Kind, Name};
+use part::Part;
 use process::Process;
 
-/// Labels in the order in which they are shown.
-type Labels = Vec<(&'static str, String)>;
+/// Room for the two lines before the series of a metric.
+const HEADER_BYTES: usize = 250;
 
 /// All metrics of one fleet.
 pub struct Metrics {
-    handle: PrometheusHandle,
-    terminals: BTreeMap<TerminalId, TerminalMetrics>,
+    program: Part,
+    currency: Currency,
+    terminals: RwLock<Terminals>,
     append_duration: Histogram,
     journal_errors: Counter,
     journal_writable: Gauge,
@@ -43,55 +45,96 @@ pub struct Metrics {
     stranded_amount: Gauge,
     api_certificate_expiry: Gauge,
     process: Option<Process>,
-    rendering: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Terminals {
+    present: BTreeMap<TerminalId, Arc<TerminalMetrics>>,
+    /// Those that are configured no more: their series are not shown, and go on when they come back.
+    former: BTreeMap<(TerminalId, &'static str), Arc<TerminalMetrics>>,
 }
 
 impl Metrics {
     /// The metrics of these terminals, all at 0.
     pub fn new(version: &str, revision: &str, currency: Currency, terminals: &[(TerminalId, Family)]) -> Self {
-        let recorder = recorder();
-        let handle = recorder.handle();
-        let source = Source::new(recorder);
+        let program = Part::new();
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
-        source.gauge(&names::BUILD_INFO, build).set(1.0);
-        let terminals =
-            terminals.iter().map(|(id, family)| (id.clone(), TerminalMetrics::new(&source, id, *family, currency))).collect();
-        Self {
-            terminals,
-            append_duration: source.histogram(&names::JOURNAL_APPEND_DURATION, Vec::new()),
-            journal_errors: source.counter(&names::JOURNAL_ERRORS, Vec::new()),
-            journal_writable: source.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
-            journal_damaged: source.gauge(&names::JOURNAL_DAMAGED, Vec::new()),
-            stranded: source.gauge(&names::SESSIONS_STRANDED, Vec::new()),
-            stranded_amount: source.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
-            api_certificate_expiry: source.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
-            process: Process::new(&source),
-            rendering: Mutex::new(()),
-            handle,
+        program.gauge(&names::BUILD_INFO, build).set(1.0);
+        let metrics = Self {
+            currency,
+            terminals: RwLock::default(),
+            append_duration: program.histogram(&names::JOURNAL_APPEND_DURATION, Vec::new()),
+            journal_errors: program.counter(&names::JOURNAL_ERRORS, Vec::new()),
+            journal_writable: program.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
+            journal_damaged: program.gauge(&names::JOURNAL_DAMAGED, Vec::new()),
+            stranded: program.gauge(&names::SESSIONS_STRANDED, Vec::new()),
+            stranded_amount: program.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
+            api_certificate_expiry: program.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
+            process: Process::new(&program),
+            program,
+        };
+        terminals.iter().for_each(|(id, family)| metrics.begin_terminal(id, *family));
+        metrics
+    }
+
+    /// The series of one more terminal begin, or those of one that has come back go on.
+    pub fn begin_terminal(&self, id: &TerminalId, family: Family) {
+        let mut terminals = self.terminals.write().unwrap_or_else(PoisonError::into_inner);
+        let former = terminals.former.remove(&(id.clone(), family.as_str()));
+        let begun = former.unwrap_or_else(|| Arc::new(TerminalMetrics::new(id, family, self.currency)));
+        terminals.present.insert(id.clone(), begun);
+    }
+
+    /// A terminal is configured no more, and nothing of it is open: its series end, so that no alert looks at what they said last.
+    pub fn end_terminal(&self, id: &TerminalId, family: Family) {
+        let mut terminals = self.terminals.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ended) = terminals.present.remove(id) {
+            terminals.former.insert((id.clone(), family.as_str()), ended);
         }
+    }
+
+    fn all(&self) -> Vec<Arc<TerminalMetrics>> {
+        self.terminals.read().unwrap_or_else(PoisonError::into_inner).present.values().cloned().collect()
     }
 
     /// Everything, in Prometheus' text format.
     pub fn render(&self) -> String {
-        // Two readers at once would write each other's states.
-        let _one = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
-        for terminal in self.terminals.values() {
-            terminal.write_state();
+        let program = self.program.text(|| self.update_process());
+        let terminals = self.all();
+        let terminals: Vec<_> = terminals.iter().map(|terminal| terminal.text()).collect();
+        let parts = || std::iter::once(&program).chain(&terminals);
+
+        let lines: usize = parts().flat_map(|sections| sections.iter()).map(String::len).sum();
+        let mut text = String::with_capacity(lines + names::ALL.len() * HEADER_BYTES);
+        for (place, name) in names::ALL.iter().enumerate() {
+            let mut series = parts().filter_map(|sections| sections.get(place)).filter(|lines| !lines.is_empty()).peekable();
+            if series.peek().is_some() {
+                write_help_line(&mut text, name.name, None, None, name.help);
+                write_type_line(&mut text, name.name, None, None, name.kind.as_str());
+                series.for_each(|lines| text.push_str(lines));
+            }
         }
+        text
+    }
+
+    /// Makes the texts of parts that changed, so that the next scrape finds them; folds, too, what histograms have gathered, which
+    /// would grow for ever where nobody scrapes. To be called often, on a thread on which nobody waits.
+    pub fn upkeep(&self) {
+        drop(self.program.text(|| ()));
+        for terminal in self.all() {
+            drop(terminal.text());
+        }
+    }
+
+    fn update_process(&self) {
         if let Some(process) = &self.process {
             process.update();
         }
-        self.handle.render()
-    }
-
-    /// Folds what histograms have gathered. Rendering does so, too; call this now and then for when nobody reads.
-    pub fn upkeep(&self) {
-        self.handle.run_upkeep();
     }
 
     /// A terminal's own; none when it was not configured.
-    pub fn terminal(&self, terminal: &TerminalId) -> Option<&TerminalMetrics> {
-        self.terminals.get(terminal)
+    pub fn terminal(&self, terminal: &TerminalId) -> Option<Arc<TerminalMetrics>> {
+        self.terminals.read().unwrap_or_else(PoisonError::into_inner).present.get(terminal).cloned()
     }
 
     /// An append took so long until it was durable.
@@ -124,58 +167,4 @@ impl Metrics {
     pub fn set_api_certificate_expiry(&self, at: Timestamp) {
         self.api_certificate_expiry.set(at.unix_seconds());
     }
-}
-
-/// Without an idle time: it would make gauges vanish and counters start again after a quiet night.
-fn recorder() -> PrometheusRecorder {
-    let histograms = names::ALL.iter().filter_map(|name| match name.kind {
-        Kind::Histogram(limits) => Some((Matcher::Full(name.name.to_owned()), limits)),
-        Kind::Counter | Kind::Gauge => None,
-    });
-    let builder = histograms.fold(PrometheusBuilder::new(), |builder, (name, limits)| {
-        // Only an empty list of limits is refused; then there would be quantiles instead, and a test would say so.
-        builder.set_buckets_for_metric(name, limits).unwrap_or_default()
-    });
-    builder.build_recorder()
-}
-
-/// Makes series.
-#[derive(Clone)]
-struct Source(Arc<PrometheusRecorder>);
-
-impl Source {
-    const METADATA: Metadata<'static> = Metadata::new("quittance", Level::INFO, None);
-
-    fn new(recorder: PrometheusRecorder) -> Self {
-        for name in names::ALL {
-            let (key, help) = (name.name.into(), name.help.into());
-            match name.kind {
-                Kind::Counter => recorder.describe_counter(key, None, help),
-                Kind::Gauge => recorder.describe_gauge(key, None, help),
-                Kind::Histogram(_) => recorder.describe_histogram(key, None, help),
-            }
-        }
-        Self(Arc::new(recorder))
-    }
-
-    fn counter(&self, name: &Name, labels: Labels) -> Counter {
-        let counter = self.0.register_counter(&key(name, labels), &Self::METADATA);
-        counter.increment(0);
-        counter
-    }
-
-    fn gauge(&self, name: &Name, labels: Labels) -> Gauge {
-        let gauge = self.0.register_gauge(&key(name, labels), &Self::METADATA);
-        gauge.set(0.0);
-        gauge
-    }
-
-    fn histogram(&self, name: &Name, labels: Labels) -> Histogram {
-        self.0.register_histogram(&key(name, labels), &Self::METADATA)
-    }
-}
-
-fn key(name: &Name, labels: Labels) -> Key {
-    let labels: Vec<Label> = labels.into_iter().map(|(label, value)| Label::new(label, value)).collect();
-    Key::from_parts(name.name, labels)
 }

@@ -22,6 +22,17 @@ pub(super) enum Kind {
     Histogram(&'static [f64]),
 }
 
+impl Kind {
+    /// Its word in Prometheus' text format.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
 /// Every request that is exchanged: the `command` label.
 pub const COMMANDS: [&str; 25] = [
     "reset",

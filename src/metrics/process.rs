@@ -8,7 +8,8 @@ use std::fs;
 
 use ::metrics::{Counter, Gauge};
 
-use super::{Source, names};
+use super::names;
+use super::part::Part;
 
 /// The process' own metrics; looked up for every scrape.
 pub(super) struct Process {
@@ -20,18 +21,18 @@ pub(super) struct Process {
 
 impl Process {
     /// None where the kernel does not tell.
-    pub(super) fn new(source: &Source) -> Option<Self> {
+    pub(super) fn new(program: &Part) -> Option<Self> {
         let stat = Stat::read()?;
         // Looked up once: the kernel counts from a boot time that moves with every correction of the clock, and a restart that
         // was none would be counted.
         if let Some(boot) = boot_time() {
-            source.gauge(&names::PROCESS_START_TIME, Vec::new()).set(boot + stat.started);
+            program.gauge(&names::PROCESS_START_TIME, Vec::new()).set(boot + stat.started);
         }
         let process = Self {
-            cpu_seconds: source.counter(&names::PROCESS_CPU_SECONDS, Vec::new()),
-            resident_memory: source.gauge(&names::PROCESS_RESIDENT_MEMORY, Vec::new()),
-            open_fds: source.gauge(&names::PROCESS_OPEN_FDS, Vec::new()),
-            max_fds: source.gauge(&names::PROCESS_MAX_FDS, Vec::new()),
+            cpu_seconds: program.counter(&names::PROCESS_CPU_SECONDS, Vec::new()),
+            resident_memory: program.gauge(&names::PROCESS_RESIDENT_MEMORY, Vec::new()),
+            open_fds: program.gauge(&names::PROCESS_OPEN_FDS, Vec::new()),
+            max_fds: program.gauge(&names::PROCESS_MAX_FDS, Vec::new()),
         };
         Some(process)
     }

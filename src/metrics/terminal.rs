@@ -1,5 +1,6 @@
 //! One terminal's series.
 
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::money::{Amount, Currency};
 use crate::protocol::Family;
 use crate::time::Timestamp;
 
-use super::{Labels, Source, names};
+use super::names;
+use super::part::{Labels, Part, Sections};
 
 /// How a hold ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,7 @@ const ATTEMPTS: [&str; 4] = ["ok", "refused", "timeout", "link_lost"];
 
 /// A terminal's metrics. Handles are shared: counting takes no lock.
 pub struct TerminalMetrics {
-    source: Source,
+    part: Part,
     labels: Labels,
     approved: Counter,
     declined: Counter,
@@ -101,7 +103,8 @@ pub struct TerminalMetrics {
 }
 
 impl TerminalMetrics {
-    pub(super) fn new(source: &Source, terminal: &TerminalId, family: Family, currency: Currency) -> Self {
+    pub(super) fn new(terminal: &TerminalId, family: Family, currency: Currency) -> Self {
+        let part = Part::new();
         let labels = vec![("terminal", terminal.as_str().to_owned()), ("family", family.as_str().to_owned())];
         let with = |key: &'static str, value: &'static str| {
             let mut labels = labels.clone();
@@ -113,21 +116,21 @@ impl TerminalMetrics {
             labels.push(("currency", currency.as_str().to_owned()));
             labels
         };
-        let gauge = |name| source.gauge(name, labels.clone());
-        let counter = |name| source.counter(name, labels.clone());
+        let gauge = |name| part.gauge(name, labels.clone());
+        let counter = |name| part.counter(name, labels.clone());
         let counters = |name: &names::Name, key: &'static str, values: &[&'static str]| -> Vec<(&'static str, Counter)> {
-            values.iter().map(|value| (*value, source.counter(name, with(key, value)))).collect()
+            values.iter().map(|value| (*value, part.counter(name, with(key, value)))).collect()
         };
         Self {
             approved: counter(&names::SESSIONS_APPROVED),
             declined: counter(&names::SESSIONS_DECLINED),
-            disposed: OUTCOMES.map(|outcome| source.counter(&names::SESSIONS_DISPOSED, with("outcome", outcome))),
-            disposal_duration: OUTCOMES.map(|outcome| source.histogram(&names::DISPOSAL_DURATION, with("outcome", outcome))),
+            disposed: OUTCOMES.map(|outcome| part.counter(&names::SESSIONS_DISPOSED, with("outcome", outcome))),
+            disposal_duration: OUTCOMES.map(|outcome| part.histogram(&names::DISPOSAL_DURATION, with("outcome", outcome))),
             attempts: COMMIT_AND_VOID.map(|decision| {
                 ATTEMPTS.map(|result| {
                     let mut labels = with("decision", decision);
                     labels.push(("result", result.to_owned()));
-                    source.counter(&names::DISPOSAL_ATTEMPTS, labels)
+                    part.counter(&names::DISPOSAL_ATTEMPTS, labels)
                 })
             }),
             undisposed: gauge(&names::SESSIONS_UNDISPOSED),
@@ -135,32 +138,32 @@ impl TerminalMetrics {
             in_doubt: gauge(&names::SESSIONS_IN_DOUBT),
             uncertain: gauge(&names::SESSIONS_UNCERTAIN),
             oldest_undisposed: gauge(&names::OLDEST_UNDISPOSED),
-            held: source.gauge(&names::HELD_AMOUNT, money()),
-            in_doubt_amount: source.gauge(&names::IN_DOUBT_AMOUNT, money()),
+            held: part.gauge(&names::HELD_AMOUNT, money()),
+            in_doubt_amount: part.gauge(&names::IN_DOUBT_AMOUNT, money()),
             disposals_pending: gauge(&names::DISPOSALS_PENDING),
             past_fifth_attempt: gauge(&names::DISPOSALS_PAST_FIFTH_ATTEMPT),
             dead_man_mismatch: gauge(&names::DEAD_MAN_MISMATCH),
-            committed: source.counter(&names::COMMITTED_AMOUNT, money()),
+            committed: part.counter(&names::COMMITTED_AMOUNT, money()),
             ledger_imbalance: gauge(&names::LEDGER_IMBALANCE),
             link_up: gauge(&names::LINK_UP),
             state: AtomicUsize::new(0),
-            states: names::STATES.map(|state| source.gauge(&names::TERMINAL_STATE, with("state", state))),
+            states: names::STATES.map(|state| part.gauge(&names::TERMINAL_STATE, with("state", state))),
             restarts: counters(&names::LINK_RESTARTS, "reason", &names::RESTART_REASONS),
             quarantined: gauge(&names::TERMINAL_QUARANTINED),
             exchanges: names::COMMANDS
                 .iter()
                 .filter(|command| names::sent_unasked(command, family))
-                .map(|command| (*command, source.histogram(&names::EXCHANGE_DURATION, with("command", command))))
+                .map(|command| (*command, part.histogram(&names::EXCHANGE_DURATION, with("command", command))))
                 .collect(),
             timeouts: counters(&names::EXCHANGE_TIMEOUTS, "command", &names::COMMANDS),
             frame_errors: counters(&names::FRAME_ERRORS, "kind", &names::FRAME_ERROR_KINDS),
             recorder_dropped: counter(&names::RECORDER_DROPPED),
-            reconciliations: RESULTS.map(|result| source.counter(&names::RECONCILIATIONS, with("result", result))),
+            reconciliations: RESULTS.map(|result| part.counter(&names::RECONCILIATIONS, with("result", result))),
             discrepancies: counters(&names::DISCREPANCIES, "kind", &names::DISCREPANCY_KINDS),
             reconciled_at: gauge(&names::RECONCILED_AT),
             link_certificate_expiry: gauge(&names::LINK_CERTIFICATE_EXPIRY),
             client_certificate_expiry: gauge(&names::CLIENT_CERTIFICATE_EXPIRY),
-            source: source.clone(),
+            part,
             labels,
         }
     }
@@ -272,7 +275,7 @@ impl TerminalMetrics {
     pub fn exchange(&self, command: &'static str, took: Duration) {
         match self.exchanges.iter().find(|(known, _)| *known == command) {
             Some((_, histogram)) => histogram.record(took.as_secs_f64()),
-            None => self.source.histogram(&names::EXCHANGE_DURATION, self.with("command", command)).record(took.as_secs_f64()),
+            None => self.part.histogram(&names::EXCHANGE_DURATION, self.with("command", command)).record(took.as_secs_f64()),
         }
     }
 
@@ -316,7 +319,12 @@ impl TerminalMetrics {
         self.client_certificate_expiry.set(at.unix_seconds());
     }
 
-    pub(super) fn write_state(&self) {
+    /// What these series say now.
+    pub(super) fn text(&self) -> MutexGuard<'_, Sections> {
+        self.part.text(|| self.write_state())
+    }
+
+    fn write_state(&self) {
         let current = self.state.load(Ordering::Relaxed);
         for (place, gauge) in self.states.iter().enumerate() {
             gauge.set(f64::from(u8::from(place == current)));
@@ -327,7 +335,7 @@ impl TerminalMetrics {
     fn count(&self, known: &[(&'static str, Counter)], name: &names::Name, key: &'static str, value: &'static str) {
         match known.iter().find(|(known, _)| *known == value) {
             Some((_, counter)) => counter.increment(1),
-            None => self.source.counter(name, self.with(key, value)).increment(1),
+            None => self.part.counter(name, self.with(key, value)).increment(1),
         }
     }
 

@@ -174,3 +174,54 @@ fn names_of_other_modules_are_the_same_here() {
     assert_eq!(names::DISCREPANCY_KINDS, crate::journal::record::DiscrepancyKind::ALL.map(|kind| kind.as_str()));
     assert_eq!(names::STATES, crate::terminal::view::STATES);
 }
+
+/// A terminal that is gone has no series, so that no alert looks at its last words, and the others keep theirs; one that comes back
+/// counts on from where it was.
+#[test]
+fn the_series_of_a_terminal_that_is_gone_are_gone() {
+    let metrics = metrics(2);
+    let names: Vec<&str> = vec!["bay-01", "bay-02"];
+    let lines = |of: &str| metrics.render().lines().filter(|line| line.contains(&format!("{{terminal=\"{of}\","))).count();
+    let before: Vec<usize> = names.iter().map(|name| lines(name)).collect();
+    assert!(before.iter().all(|lines| *lines > 50), "{before:?}");
+    let (gone, family) = ("bay-01".parse().unwrap(), Family::Apollo);
+    metrics.terminal(&gone).unwrap().approved();
+    metrics.end_terminal(&gone, family);
+    assert!(metrics.terminal(&gone).is_none());
+    assert_eq!((lines("bay-01"), lines("bay-02")), (0, before[1]));
+    metrics.begin_terminal(&gone, family);
+    assert_eq!((lines("bay-01"), lines("bay-02")), (before[0], before[1]));
+    let counted = "quittance_sessions_approved_total{terminal=\"bay-01\",family=\"apollo\"} 1";
+    assert!(metrics.render().lines().any(|line| line == counted));
+}
+
+/// A part's text is kept while nothing of it changes; each kind of series ends that, and so does the terminal's state.
+#[test]
+fn a_scrape_never_shows_what_was() {
+    let metrics = metrics(2);
+    let terminal = metrics.terminal(&"bay-01".parse().unwrap()).unwrap();
+    let changes: [(&dyn Fn(), String); 6] = [
+        (&|| terminal.approved(), format!("quittance_sessions_approved_total{{{FULL}}} 1")),
+        (&|| terminal.link_up(true), format!("quittance_link_up{{{FULL}}} 1")),
+        (&|| terminal.link_up(false), format!("quittance_link_up{{{FULL}}} 0")),
+        (
+            &|| terminal.disposal_duration(Disposed::Voided, Duration::from_secs(2)),
+            format!("quittance_disposal_duration_seconds_sum{{{FULL},outcome=\"voided\"}} 2"),
+        ),
+        (&|| terminal.state("enabled"), format!("quittance_terminal_state{{{FULL},state=\"enabled\"}} 1")),
+        (
+            &|| terminal.exchange("control", Duration::from_secs(1)),
+            format!("quittance_exchange_duration_seconds_count{{{FULL},command=\"control\"}} 1"),
+        ),
+    ];
+    for (change, line) in changes {
+        let before = metrics.render();
+        assert!(!before.lines().any(|shown| shown == line), "{line}");
+        metrics.upkeep();
+        change();
+        let after = metrics.render();
+        assert!(after.lines().any(|shown| shown == line), "{line}");
+        let of_the_other = |text: &str| text.lines().filter(|line| line.contains("bay-02")).collect::<Vec<_>>().join("\n");
+        assert_eq!(of_the_other(&before), of_the_other(&after));
+    }
+}

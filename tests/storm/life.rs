@@ -49,6 +49,7 @@ async fn one_life(world: &Arc<World>) -> bool {
     let seed = world.dice().seed();
     let settings = fleet::Settings {
         terminals: (0..world.count()).map(|terminal| settings(world, terminal)).collect(),
+        remembered: Vec::new(),
         supervision: world.plan.supervision.clone(),
         currency,
         arbiters: Vec::new(),
