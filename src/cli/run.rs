@@ -180,7 +180,8 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         resolve_requires_two: Arc::clone(&two),
         running: Mutex::new(Running { config, remembered }),
     });
-    let live = Live { events: events.clone(), tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
+    let live =
+        Live { events: events.clone(), tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
     let (server, address) = match api::serve(site.clone(), api, live, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
