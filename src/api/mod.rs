@@ -7,6 +7,8 @@
 //! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`edge`]: what happens to every request; [`limits`] and [`connections`]: how many there may be.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`events`]: the records of the journal as they come, over streams that stay open.
+//! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -19,12 +21,15 @@ mod connections;
 pub mod depot;
 mod edge;
 mod error;
+pub mod events;
 mod health;
 mod limits;
+mod listener;
 mod openapi;
 mod page;
 mod query;
 mod reconciliations;
+pub mod reload;
 mod requests;
 mod routes;
 mod schema;
@@ -41,6 +46,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -51,16 +57,17 @@ use actix_web::{App, HttpRequest, HttpServer, web};
 use rustix::process::{Resource, getrlimit};
 use tracing::warn;
 
-pub use auth::{Role, Token};
+pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
+pub use events::Events;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
-use auth::Tokens;
 use connections::Connections;
 use error::Problem;
 use limits::Limits;
+use reload::Reloader;
 use routes::Routes;
 
 /// What the API must know to be served.
@@ -68,10 +75,14 @@ use routes::Routes;
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    /// Who may use it at first. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// Whoever has not taken what it is sent after so long is cut off.
+    pub write_timeout: Duration,
+    /// How `/v1/events` is served; [`serve`] is given what follows from it.
+    pub events: events::Settings,
     /// A session that a person settles needs another person who says the same.
     pub resolve_requires_two: bool,
     /// How much of it one client, and all together, may use.
@@ -91,6 +102,33 @@ impl Default for Bounds {
     fn default() -> Self {
         Self { requests_per_second: NonZeroU32::new(1000), max_connections: 2000 }
     }
+}
+
+impl Settings {
+    /// The usual ones.
+    pub fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            tokens: Vec::new(),
+            tls: None,
+            write_timeout: Duration::from_secs(30),
+            events: events::Settings::default(),
+            resolve_requires_two: false,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// What may change while the API is served, and who changes it.
+pub struct Live {
+    /// Who may use it.
+    pub tokens: Arc<Tokens>,
+    /// Whether a session that a person settles needs another person.
+    pub resolve_requires_two: Arc<AtomicBool>,
+    /// Who reads the configuration again.
+    pub reloader: Arc<dyn Reloader>,
+    /// The records of the journal as they come.
+    pub events: Events,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -117,13 +155,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 pub fn serve(
     site: String,
     settings: Settings,
+    live: Live,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let mut api = Api::new(site, depot, settings.tokens, metrics);
-    api.resolve_requires_two = settings.resolve_requires_two;
+    let mut api = Api::new(site, depot, live, metrics);
     api.limits = Limits::new(settings.bounds.requests_per_second);
     let api = web::Data::new(api);
     let most = affordable(settings.bounds);
@@ -147,11 +185,12 @@ pub fn serve(
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_LIMIT_SECONDS)
         .disable_signals();
-    let bound = match certificate {
-        Some(certificate) => server.bind_rustls_0_23(listen, certificate.server().map_err(io::Error::other)?),
-        None => server.bind(listen),
+    let socket = listener::listen(listen, settings.write_timeout)
+        .map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(socket, certificate.server().map_err(io::Error::other)?)?,
+        None => server.listen(socket)?,
     };
-    let server = bound.map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     Ok((server.run(), address))
 }
@@ -170,16 +209,14 @@ fn affordable(bounds: Bounds) -> usize {
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    tokens: Tokens,
-    resolve_requires_two: bool,
+    live: Live,
     limits: Limits,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
-        Self { site, depot, tokens, resolve_requires_two: false, limits: Limits::new(None), metrics }
+    fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { site, depot: Arc::new(depot), live, limits: Limits::new(None), metrics: Box::new(metrics) }
     }
 }
 
@@ -191,6 +228,8 @@ impl Routes {
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);
+        events::routes(&mut routes);
+        reload::routes(&mut routes);
         health::routes(&mut routes);
         openapi::routes(&mut routes);
         page::routes(&mut routes);

@@ -17,7 +17,7 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, PathsBuild
 use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::Anybody;
-use super::error::Body;
+use super::error::{Body, KeyError};
 use super::routes::Routes;
 use super::schema;
 use super::tag::Tagged;
@@ -38,11 +38,12 @@ says in `Retry-After` after how many seconds to ask again. Every answer has an `
 else a new one; the log has it, too. What can be read by GET can be asked about by HEAD.";
 
 /// The nouns, in the order of reading.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("sessions", "One attempt to take money, from the wish to the end."),
     ("terminals", "The devices that read cards."),
     ("reconciliations", "Comparisons of our holds with those that terminals list."),
     ("events", "What the journal has, as it happens."),
+    ("reload", "The configuration, while the program runs."),
     ("process", "The program itself: for probes, for Prometheus, for whoever writes a client."),
 ];
 
@@ -78,6 +79,7 @@ pub(super) fn document() -> String {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(Body::name(), Body::schema())
+        .schema(KeyError::name(), KeyError::schema())
         // Of parameters only.
         .schema(schema::Seconds::name(), schema::Seconds::schema())
         .schema(schema::AnyTerminal::name(), schema::AnyTerminal::schema())

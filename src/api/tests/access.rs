@@ -25,12 +25,14 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("GET", "/v1/terminals", "", Some(Role::Viewer)),
     ("GET", "/v1/terminals/bay-01", "", Some(Role::Viewer)),
     ("GET", "/v1/reconciliations", "", Some(Role::Viewer)),
+    ("GET", "/v1/events", "", Some(Role::Viewer)),
     ("POST", "/v1/terminals/bay-01/drain", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
+    ("POST", "/v1/reload", "", Some(Role::Admin)),
 ];
 
 /// The table above leaves out nothing that is described, and the description says the same roles.

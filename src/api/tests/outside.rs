@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use actix_web::dev::ServerHandle;
 
 use super::*;
-use crate::api::{Bounds, Settings, serve};
+use crate::api::{Settings, serve};
 
 /// Serves on a free port of its own thread.
 pub(crate) struct Served {
@@ -20,14 +20,9 @@ impl Served {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let settings = Settings {
-                    listen: "127.0.0.1:0".parse().unwrap(),
-                    tokens,
-                    tls: None,
-                    resolve_requires_two: false,
-                    bounds: Bounds::default(),
-                };
-                let (server, address) = serve("depot".to_owned(), settings, None, depot, String::new)?;
+                let settings = Settings::at("127.0.0.1:0".parse().unwrap());
+                let live = live(&depot, tokens);
+                let (server, address) = serve("depot".to_owned(), settings, live, None, depot, String::new)?;
                 tell.send((address, server.handle())).unwrap();
                 server.await
             })
@@ -87,8 +82,9 @@ fn a_real_server() {
 fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();
-    let settings = Settings { listen, tokens: Vec::new(), tls: None, resolve_requires_two: false, bounds: Bounds::default() };
-    let error = serve("depot".to_owned(), settings, None, Scripted::new(opened()), String::new).err().unwrap();
+    let settings = Settings::at(listen);
+    let depot = Scripted::new(opened());
+    let error = serve("depot".to_owned(), settings, live(&depot, Vec::new()), None, depot, String::new).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().starts_with(&format!("the API cannot listen on {listen}: ")), "{error}");
 }
