@@ -22,6 +22,7 @@ mod flows;
 mod frames;
 mod fuzzed;
 mod golden;
+mod guarded;
 mod https;
 mod journals;
 mod keys;

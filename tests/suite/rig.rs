@@ -45,6 +45,7 @@ pub(crate) struct Builder {
     serial_numbers: bool,
     token: Option<&'static str>,
     second_token: Option<&'static str>,
+    bearers: Vec<(&'static str, &'static str)>,
     api_tls: Option<(IdentityFiles, PathBuf)>,
     api: Vec<(String, String)>,
     log: &'static str,
@@ -136,6 +137,12 @@ impl Builder {
         self
     }
 
+    /// Somebody else has a role and a token; there must be an admin's.
+    pub(crate) fn bearer(mut self, role: &'static str, token: &'static str) -> Self {
+        self.bearers.push((role, token));
+        self
+    }
+
     /// A key of `[api]`, its value in TOML.
     pub(crate) fn api(mut self, key: &str, value: &str) -> Self {
         set(&mut self.api, key, value);
@@ -203,6 +210,7 @@ impl Rig {
             serial_numbers: false,
             token: None,
             second_token: None,
+            bearers: Vec::new(),
             api_tls: None,
             api: Vec::new(),
             log: "info",
