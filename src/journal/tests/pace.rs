@@ -11,8 +11,11 @@ fn moment(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(MORNING + millis)
 }
 
+/// When it began and when it ended, in milliseconds.
+type Append = (i64, i64);
+
 /// Each append by its beginning and its end, in milliseconds, in the order of their ends; and whether the journal is slow at that time.
-fn slow_after(appends: &[(i64, i64)], then: i64) -> bool {
+fn slow_after(appends: &[Append], then: i64) -> bool {
     let mut pace = Pace::new(LIMIT);
     let mut started: Vec<_> = appends.iter().map(|append| (*append, None)).collect();
     let mut times: Vec<(i64, usize, bool)> = Vec::new();
@@ -32,7 +35,7 @@ fn slow_after(appends: &[(i64, i64)], then: i64) -> bool {
 /// Three slow appends one after the other, within a minute, are too much; two, or three of the same sync, or three in a day, are not.
 #[test]
 fn one_slow_append_is_bad_luck_and_three_are_a_state() {
-    let cases: [(&str, &[(i64, i64)], i64, bool); 8] = [
+    let cases: [(&str, &[Append], i64, bool); 8] = [
         ("nothing", &[], 0, false),
         ("at the limit", &[(0, 1000), (1000, 2000), (2000, 3000)], 3000, false),
         ("two", &[(0, 1001), (2000, 3001)], 3001, false),
@@ -52,7 +55,7 @@ fn one_slow_append_is_bad_luck_and_three_are_a_state() {
 #[test]
 fn slow_is_left_later_than_it_is_entered() {
     let slow = [(0, 1001), (2000, 3001), (4000, 5001)];
-    let and = |more: &[(i64, i64)]| [slow.as_slice(), more].concat();
+    let and = |more: &[Append]| [slow.as_slice(), more].concat();
     assert!(slow_after(&slow, 35_000));
     assert!(!slow_after(&slow, 35_001));
     assert!(slow_after(&and(&[(20_000, 20_501)]), 50_500));
