@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::pace::Pace;
 use super::record::{Entry, Record};
-use super::{Health, Journal, Pending};
+use super::{Health, Journal, Pending, Selection};
 use crate::id::{SessionId, TerminalId};
 use crate::time::Clock;
 
@@ -48,6 +50,14 @@ impl Journal for PacedJournal {
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
         self.journal.read(after, limit)
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.journal.select(of, after, until, limit)
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.journal.newest()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {

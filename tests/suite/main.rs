@@ -18,6 +18,7 @@ mod coverage;
 mod crowd;
 mod dashboards;
 mod doubt;
+mod events;
 mod flows;
 mod frames;
 mod fuzzed;

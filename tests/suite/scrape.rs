@@ -53,8 +53,9 @@ const FOR_ALERTS: [(&str, &str, &[&str]); 10] = [
 ];
 
 /// Those of the program as a whole, with all their labels. The first three are the contract's.
-const OF_THE_PROGRAM: [(&str, &str, &[&str]); 14] = [
+const OF_THE_PROGRAM: [(&str, &str, &[&str]); 15] = [
     ("quittance_journal_slow", GAUGE, &[]),
+    ("quittance_event_streams", GAUGE, &[]),
     ("quittance_journal_append_duration_seconds", HISTOGRAM, &[]),
     ("quittance_journal_errors_total", COUNTER, &[]),
     ("quittance_build_info", GAUGE, &["version", "revision"]),
