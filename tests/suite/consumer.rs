@@ -90,7 +90,10 @@ fn the_book_of_a_consumer_is_the_bank_s() {
     let seen = consumer.events();
     assert_same(&seen[..journal.len()], &journal);
     let holds = compare(&rig, Book::of(&seen));
-    eprintln!("{sessions} sessions, {holds} holds; killed: the consumer {} times, the orchestrator {} times", killed.0, killed.1);
+    eprintln!(
+        "{sessions} sessions, {holds} holds; killed: the consumer {} times, the orchestrator {} times",
+        killed.0, killed.1
+    );
     rig.finish();
 }
 
