@@ -265,6 +265,9 @@ pub enum Fact {
     },
 }
 
+/// Kinds of what happens around sessions: to the program, and to a terminal.
+pub(super) const AROUND: [&str; 4] = ["started", "stopped", "rebuilt", "reconciled"];
+
 impl Fact {
     /// The `kind` under which the fact is stored and published.
     pub fn kind(&self) -> &'static str {

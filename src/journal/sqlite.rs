@@ -197,6 +197,10 @@ impl Journal for SqliteJournal {
         self.reader.ask(move |file| file.reconciliations(terminal.as_ref(), limit))
     }
 
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.around(&terminal, from, to))
+    }
+
     fn health(&self) -> Health {
         self.shared.health()
     }
