@@ -56,6 +56,14 @@ pub enum Fact {
     },
     /// A terminal's actor crashed and was built anew from the journal.
     Rebuilt,
+    /// A terminal is configured like this from now on: what is needed to reach it and to dispose of what it holds, also when it is
+    /// configured no more. Nothing of it is secret.
+    Configured {
+        /// As in the configuration, key by key.
+        settings: serde_json::Value,
+    },
+    /// A terminal is configured no more, or as another device, and has nothing open.
+    Removed,
     /// Our holds were compared with the terminal's.
     Reconciled {
         /// What was compared, found and done.
@@ -266,6 +274,8 @@ impl Fact {
             Self::Drained { .. } => "drained",
             Self::Resumed { .. } => "resumed",
             Self::Rebuilt => "rebuilt",
+            Self::Configured { .. } => "configured",
+            Self::Removed => "removed",
             Self::Reconciled { .. } => "reconciled",
             Self::ButtonPressed { .. } => "button_pressed",
             Self::Opened { .. } => "opened",

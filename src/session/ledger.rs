@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
 use crate::journal::record::{Fact, Origin, Outcome};
 use crate::money::Amount;
+use crate::time::Timestamp;
 
 use super::state::{Illegal, Session, State};
 
@@ -15,6 +18,7 @@ use super::state::{Illegal, Session, State};
 pub struct Ledger {
     sessions: BTreeMap<SessionId, Session>,
     draining: BTreeMap<TerminalId, bool>,
+    configured: BTreeMap<TerminalId, Vec<(Timestamp, Value)>>,
     movements: BTreeMap<TerminalId, Movements>,
 }
 
@@ -103,6 +107,9 @@ impl Ledger {
         match (&entry.fact, &entry.terminal) {
             (Fact::Drained { .. }, Some(terminal)) => drop(self.draining.insert(terminal.clone(), true)),
             (Fact::Resumed { .. }, Some(terminal)) => drop(self.draining.insert(terminal.clone(), false)),
+            (Fact::Configured { settings }, Some(terminal)) => {
+                self.configured.entry(terminal.clone()).or_default().push((entry.at, settings.clone()));
+            }
             _ => {}
         }
         let Some(id) = entry.session else { return Ok(()) };
@@ -164,9 +171,14 @@ impl Ledger {
         self.sessions.into_values()
     }
 
-    /// Whether somebody has told a terminal to take no new card flows.
-    pub fn draining(&self, terminal: &TerminalId) -> bool {
-        self.draining.get(terminal).copied().unwrap_or(false)
+    /// Terminals that somebody has told to take no new card flows.
+    pub fn drained(&self) -> impl Iterator<Item = &TerminalId> {
+        self.draining.iter().filter(|(_, draining)| **draining).map(|(terminal, _)| terminal)
+    }
+
+    /// How each terminal was configured, and since when; oldest first.
+    pub fn configured(&self) -> &BTreeMap<TerminalId, Vec<(Timestamp, Value)>> {
+        &self.configured
     }
 
     /// What has come and gone on one terminal.

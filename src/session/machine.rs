@@ -196,6 +196,11 @@ impl Machine {
         &self.rules
     }
 
+    /// Other rules decide from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// What it is busy with.
     pub fn errand(&self) -> Errand {
         self.errand

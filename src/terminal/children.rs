@@ -13,7 +13,7 @@ use crate::link::Outcome;
 use crate::protocol::Request;
 use crate::session::Session;
 use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
-use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
+use crate::session::machine::{Effect, Input, Machine as SessionMachine};
 use crate::time::Timestamp;
 
 use super::actor::TerminalActor;
@@ -35,11 +35,7 @@ pub(super) type Children = BTreeMap<SessionId, Child>;
 impl TerminalActor {
     pub(super) fn adopt(&mut self, ctx: &mut Context<Self>, session: Session, first: Input) {
         let id = session.id;
-        let rules = Rules {
-            policy: self.settings.policy.clone(),
-            family: self.settings.family,
-            authorise_timeout: self.settings.link.timeouts.authorise,
-        };
+        let rules = self.rules();
         let world = World {
             journal: Arc::clone(&self.around.journal),
             clock: self.around.clock,
