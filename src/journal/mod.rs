@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use memory::MemoryJournal;
 pub use record::{Entry, Fact, Record};
-pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
+pub use sqlite::{BrokenSync, Cut, Opened, Options, PageLimit, SqliteJournal, SyncFault};
 
 use crate::id::{SessionId, TerminalId};
 
