@@ -15,7 +15,6 @@ use crate::protocol::response::{Response, Verdict};
 use crate::session::Session;
 use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
 use crate::session::machine::{Effect, Input, Machine as SessionMachine};
-use crate::time::Timestamp;
 
 use super::actor::TerminalActor;
 use super::link::Purpose;
@@ -194,12 +193,12 @@ impl TerminalActor {
 /// Whose a number is that more than one open hold has, and whether that one has found it in a list. Whoever was told of an approval, and
 /// has never missed it, knows it better than who has found it in a list; among equals it is the newest's.
 pub(super) fn owners<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<(TerminalSessionId, SessionId, bool)> {
-    let mut owners: BTreeMap<_, ((bool, Timestamp, SessionId, bool), usize)> = BTreeMap::new();
+    let mut owners = BTreeMap::new();
     for session in sessions.filter(|session| session.undisposed()) {
         let Some(hold) = &session.hold else { continue };
         let listed = hold.learned == Learned::Listed;
         let claim = (!listed && hold.doubted_since.is_none(), hold.since, session.id, listed);
-        let (best, claims) = owners.entry(hold.terminal_session_id).or_insert((claim, 0));
+        let (best, claims) = owners.entry(hold.terminal_session_id).or_insert((claim, 0_usize));
         *best = claim.max(*best);
         *claims = claims.saturating_add(1);
     }
