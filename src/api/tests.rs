@@ -271,6 +271,7 @@ pub(crate) fn held() -> Session {
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
             reused_by: None,
+            shared_with: None,
             doubted_since: None,
         }),
         energy: Some(Amount::from_minor(1240)),

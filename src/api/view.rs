@@ -434,6 +434,20 @@ impl<'a> Compared<'a> {
 
 /// Why it ended without what was wanted, or waits for a person.
 fn why(session: &Session) -> Option<String> {
+    let shared = session.hold.as_ref().and_then(|hold| hold.shared_with.map(|with| (hold.terminal_session_id, with)));
+    let shared = shared.map(|(number, with)| {
+        format!(
+            "session {with} was disposed of under the same number {number} while this one was being authorised: that may have been \
+             this hold"
+        )
+    });
+    match (why_of_state(session), shared) {
+        (Some(why), Some(shared)) => Some(format!("{why}; {shared}")),
+        (why, shared) => why.or(shared),
+    }
+}
+
+fn why_of_state(session: &Session) -> Option<String> {
     match &session.state {
         State::Uncertain(why) | State::Failed(why) => Some(why.clone()),
         State::Declined(reason) => Some(declined(*reason)),

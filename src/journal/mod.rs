@@ -24,7 +24,7 @@ use tokio::sync::watch;
 pub use memory::MemoryJournal;
 pub use paced::PacedJournal;
 pub use record::{Entry, Fact, Record};
-pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
+pub use sqlite::{BrokenSync, Cut, Opened, Options, PageLimit, SqliteJournal, SyncFault};
 
 use crate::id::{SessionId, TerminalId};
 
