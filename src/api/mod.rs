@@ -34,6 +34,7 @@ mod requests;
 mod routes;
 mod schema;
 mod sessions;
+pub(crate) mod story;
 mod tag;
 mod terminals;
 mod view;
@@ -225,6 +226,7 @@ impl Routes {
     fn all() -> Self {
         let mut routes = Self::default();
         sessions::routes(&mut routes);
+        story::routes(&mut routes);
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);

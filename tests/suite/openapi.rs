@@ -65,7 +65,8 @@ fn schemathesis_finds_nothing() {
     eprintln!("{summary}");
     assert!(output.status.success(), "{said}");
     let described = std::fs::read_to_string(root().join(SNAPSHOT)).unwrap().matches("\"operationId\"").count();
-    assert!(summary.contains(&format!("Tested: {described}\n")), "every operation was asked");
+    // All but the stream of events, which has no end.
+    assert!(summary.contains(&format!("Tested: {}\n", described - 1)), "every operation was asked");
     rig.finish();
 }
 
