@@ -5,6 +5,8 @@
 //! What this is not: a cache, a queue, or a place to look things up quickly. The live view is the fleet's board.
 
 pub mod memory;
+pub mod pace;
+mod paced;
 pub mod record;
 mod row;
 pub mod sqlite;
@@ -20,8 +22,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use memory::MemoryJournal;
+pub use paced::PacedJournal;
 pub use record::{Entry, Fact, Record};
-pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
+pub use sqlite::{BrokenSync, Cut, Opened, Options, PageLimit, SqliteJournal, SyncFault};
 
 use crate::id::{SessionId, TerminalId};
 
@@ -52,6 +55,10 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The newest reports of reconciliations, newest first.
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>>;
+
+    /// What happened to the program and to this terminal between two records, both included: starts, stops, rebuilds and
+    /// reconciliations, oldest first.
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>>;
 
     /// Whether the last append, or the last try since a failed one, went well.
     fn health(&self) -> Health;
@@ -99,6 +106,8 @@ pub enum Health {
     Writable,
     /// No, and why.
     Failing(String),
+    /// Yes, but it takes so long that no new cards are taken; disposals go on. Says how long.
+    Slow(String),
     /// The past is damaged: disposals go on, new cards are not taken. Names the record.
     Damaged(String),
 }

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod admission;
 mod alarm;
 mod allocations;
 mod ask;
@@ -20,6 +21,7 @@ mod crowd;
 mod dashboards;
 mod doubt;
 mod events;
+mod explain;
 mod flows;
 mod frames;
 mod fuzzed;
@@ -27,6 +29,7 @@ mod golden;
 mod https;
 mod journals;
 mod keys;
+mod manual;
 mod messages;
 mod openapi;
 mod outages;
