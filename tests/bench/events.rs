@@ -187,7 +187,8 @@ impl Readers {
             let connected = Arc::new(AtomicUsize::new(0));
             for _ in 0..READERS {
                 let mut socket = TcpStream::connect(&address).await.unwrap();
-                let (connected, bytes, events, tell) = (Arc::clone(&connected), Arc::clone(&all), Arc::clone(&many), tell.clone());
+                let (connected, bytes, events, tell) =
+                    (Arc::clone(&connected), Arc::clone(&all), Arc::clone(&many), tell.clone());
                 here.spawn_local(async move {
                     socket.write_all(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
                     let (mut buffer, mut begun) = (vec![0; 4096], false);
