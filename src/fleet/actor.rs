@@ -74,6 +74,7 @@ impl FleetActor {
         let Some(member) = self.members.get_mut(terminal) else { return };
         let around = Surroundings {
             journal: Arc::clone(&self.inner.journal),
+            past_unsure: self.inner.past_unsure,
             clock: self.inner.clock,
             observer: self.inner.observer(),
             currency: self.inner.currency,

@@ -76,6 +76,7 @@ struct Inner {
     recorders: Arc<Recorders>,
     currency: Currency,
     unsound: Option<String>,
+    past_unsure: bool,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
     settings: BTreeMap<TerminalId, TerminalSettings>,
     /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
@@ -159,8 +160,10 @@ impl Fleet {
                     "the journal holds an open session of a terminal that is not configured: nobody can dispose of it"),
             }
         }
+        let past_unsure = settings.unsound.is_some() || matches!(journal.health(), Health::Damaged(_));
         let inner = Arc::new(Inner {
             journal,
+            past_unsure,
             clock,
             board,
             recorders: Arc::new(Recorders::new(clock, Arc::clone(&metrics))),

@@ -225,6 +225,7 @@ impl TerminalActor {
             && !self.comparison_needs_the_lane()
             && self.free_connector().is_some()
             && matches!(self.around.journal.health(), Health::Writable)
+            && !self.around.past_unsure
             && self.reading.is_none()
             && !self.children.values().any(|child| child.session.before_hold())
     }

@@ -15,6 +15,7 @@ mod commands;
 mod console;
 mod coverage;
 mod crowd;
+mod damaged;
 mod dashboards;
 mod doubt;
 mod flows;

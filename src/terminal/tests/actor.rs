@@ -144,6 +144,7 @@ impl Stand {
         let metrics = Metrics::new("0", "0", currency, &[(id.clone(), Family::Apollo)]);
         let around = Surroundings {
             journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
+            past_unsure: false,
             clock,
             observer: Arc::new(Witness { view, session: session_sender }),
             currency,
