@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::config::Mistakes;
 use crate::session::Refusal;
 
 /// How much of a text is quoted in an explanation.
@@ -23,8 +24,9 @@ pub(super) const RETRY_SECONDS: u64 = 5;
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     header: Option<(HeaderName, HeaderValue)>,
+    errors: Option<Box<Mistakes>>,
 }
 
 /// A refusal (RFC 9457). `code` is for programs and stays the same; `detail` is for people.
@@ -38,11 +40,24 @@ pub(super) struct Body<'a> {
     code: &'a str,
     /// What was expected and what came, in words.
     detail: &'a str,
+    /// Of `configuration_invalid` only: every mistake.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<KeyError<'a>>,
+}
+
+/// A mistake of the configuration.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mistake)]
+pub(super) struct KeyError<'a> {
+    /// The path of the key, such as `terminals[1].id`; empty when it concerns the whole file.
+    key: &'a str,
+    /// What is wrong with it.
+    detail: &'a str,
 }
 
 impl<'a> Body<'a> {
     fn new(code: &'a str, status: u16, detail: &'a str) -> Self {
-        Self { r#type: format!("urn:quittance:problem:{code}"), title: title(code), status, code, detail }
+        Self { r#type: format!("urn:quittance:problem:{code}"), title: title(code), status, code, detail, errors: Vec::new() }
     }
 
     /// How such a refusal looks.
@@ -53,7 +68,7 @@ impl<'a> Body<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), header: None }
+        Self { status, code, detail: detail.into().into_boxed_str(), header: None, errors: None }
     }
 
     /// The request cannot be understood.
@@ -125,6 +140,13 @@ impl Problem {
         );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
     }
+
+    /// The configuration's file is no good; nothing was changed.
+    pub(super) fn configuration_invalid(mistakes: &Mistakes) -> Self {
+        let detail = format!("the configuration is invalid, so nothing was changed: {mistakes}");
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "configuration_invalid", detail);
+        Self { errors: Some(Box::new(mistakes.clone())), ..problem }
+    }
 }
 
 /// What a code means, in a few words.
@@ -146,6 +168,7 @@ fn title(code: &str) -> &'static str {
         "no_hold" => "There is no hold",
         "update_under_way" => "The hold is just being changed",
         "update_declined" => "The hold was not changed",
+        "configuration_invalid" => "The configuration cannot be used",
         "no_card" => "There is no card to go on with",
         "has_hold" => "There is, or may be, a hold",
         "attempt_under_way" => "The terminal is just being asked",
@@ -204,7 +227,9 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let body = Body::new(self.code, self.status.as_u16(), &self.detail);
+        let mut body = Body::new(self.code, self.status.as_u16(), &self.detail);
+        let mistakes = self.errors.iter().flat_map(|mistakes| &mistakes.0);
+        body.errors = mistakes.map(|mistake| KeyError { key: &mistake.path, detail: &mistake.message }).collect();
         let mut response = HttpResponse::build(self.status);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));

@@ -6,6 +6,7 @@
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -21,6 +22,7 @@ mod openapi;
 mod page;
 mod query;
 mod reconciliations;
+pub mod reload;
 mod requests;
 mod routes;
 mod schema;
@@ -36,20 +38,21 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpServer, web};
 
-pub use auth::{Role, Token};
+pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
-use auth::Tokens;
 use error::Problem;
+use reload::Reloader;
 use routes::Routes;
 
 /// What the API must know to be served.
@@ -57,12 +60,22 @@ use routes::Routes;
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    /// Who may use it at first. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
     /// A session that a person settles needs another person who says the same.
     pub resolve_requires_two: bool,
+}
+
+/// What may change while the API is served, and who changes it.
+pub struct Live {
+    /// Who may use it.
+    pub tokens: Arc<Tokens>,
+    /// Whether a session that a person settles needs another person.
+    pub resolve_requires_two: Arc<AtomicBool>,
+    /// Who reads the configuration again.
+    pub reloader: Arc<dyn Reloader>,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -89,14 +102,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 pub fn serve(
     site: String,
     settings: Settings,
+    live: Live,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let mut api = Api::new(site, depot, settings.tokens, metrics);
-    api.resolve_requires_two = settings.resolve_requires_two;
-    let api = web::Data::new(api);
+    let api = web::Data::new(Api::new(site, depot, live, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -119,15 +131,13 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    tokens: Tokens,
-    resolve_requires_two: bool,
+    live: Live,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let (depot, tokens, metrics) = (Arc::new(depot), Tokens(tokens), Box::new(metrics));
-        Self { site, depot, tokens, resolve_requires_two: false, metrics }
+    fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { site, depot: Arc::new(depot), live, metrics: Box::new(metrics) }
     }
 }
 
@@ -139,6 +149,7 @@ impl Routes {
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);
+        reload::routes(&mut routes);
         health::routes(&mut routes);
         openapi::routes(&mut routes);
         page::routes(&mut routes);

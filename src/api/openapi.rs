@@ -16,7 +16,7 @@ use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, PathsBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::error::Body;
+use super::error::{Body, KeyError};
 use super::routes::Routes;
 use super::schema;
 use super::tag::Tagged;
@@ -37,11 +37,12 @@ says in `Retry-After` after how many seconds to ask again. Every answer has an `
 else a new one; the log has it, too. What can be read by GET can be asked about by HEAD.";
 
 /// The nouns, in the order of reading.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("sessions", "One attempt to take money, from the wish to the end."),
     ("terminals", "The devices that read cards."),
     ("reconciliations", "Comparisons of our holds with those that terminals list."),
     ("events", "What the journal has, as it happens."),
+    ("reload", "The configuration, while the program runs."),
     ("process", "The program itself: for probes, for Prometheus, for whoever writes a client."),
 ];
 
@@ -72,6 +73,7 @@ pub(super) fn document() -> String {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(Body::name(), Body::schema())
+        .schema(KeyError::name(), KeyError::schema())
         // Of parameters only.
         .schema(schema::Seconds::name(), schema::Seconds::schema())
         .security_scheme("token", SecurityScheme::Http(token))

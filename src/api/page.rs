@@ -208,7 +208,7 @@ impl Depot<'_> {
                         tr {
                             td data-label="Terminal" { span { strong { (view.id.as_str()) } " " span .quiet { (view.family.as_str()) } } }
                             td data-label="Link" .(link_class(view.link)) { (view.link.as_str()) }
-                            td data-label="State" { span { (view.state) @if view.draining { " " span .warn { "draining" } } } }
+                            td data-label="State" { span { (view.state) @if view.draining || view.leaving { " " span .warn { "draining" } } } }
                             td data-label="Holds" { (view.undisposed) " of " (view.connectors) }
                             td data-label="Compared" { (self.compared(view)) }
                             td data-label="Last error" .quiet { (view.last_error.as_deref().unwrap_or("–")) }

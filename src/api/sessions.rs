@@ -1,5 +1,6 @@
 //! `/v1/sessions`: opening them, reading them, and everything that can be done to one.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -366,7 +367,7 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
             format!("the field \"note\" is expected to have 1 to {NOTE_MAX} characters that say why, but it has {length}");
         return Err(Problem::malformed(detail));
     }
-    let needs_two = api.resolve_requires_two;
+    let needs_two = api.live.resolve_requires_two.load(Ordering::Relaxed);
     let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name, needs_two })).await?;
     Ok(api.shown(HttpResponse::build(if session.ended() { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
 }

@@ -276,6 +276,8 @@ pub(super) struct TerminalView<'a> {
     link: &'static str,
     /// It takes no new card flows.
     draining: bool,
+    /// Why it takes no cards although it may be there, in words; null when nothing stands against it.
+    refuses_cards: Option<&'a str>,
     /// How many holds may be open on it at once.
     connectors: u8,
     /// How many are open, or may be.
@@ -330,7 +332,8 @@ impl<'a> TerminalView<'a> {
             family: view.family.as_str(),
             state: view.state,
             link: view.link.as_str(),
-            draining: view.draining,
+            draining: view.draining || view.leaving,
+            refuses_cards: view.refuses_cards.as_deref(),
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),
@@ -461,7 +464,7 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
     match by {
         CancelledBy::Api => "a request to the API cancelled it",
         CancelledBy::Terminal => "the terminal ended the card flow: nobody presented a card, or the cardholder cancelled",
-        CancelledBy::Shutdown => "the orchestrator was going down",
+        CancelledBy::Shutdown => "the orchestrator was going down, or the terminal was taken out of service",
         CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
         CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
         CancelledBy::OtherCard => "the card that was presented is no bank card",

@@ -4,8 +4,10 @@
 pub mod check;
 pub mod client;
 pub mod decode;
+mod former;
 pub mod journal;
 pub mod reconcile;
+mod reload;
 pub mod resolve;
 pub mod run;
 pub mod screen;

@@ -1,3 +1,4 @@
+mod reload;
 mod tls;
 
 use std::time::Duration;

@@ -74,6 +74,11 @@ impl Board {
         self.terminals.insert(view.id.clone(), view);
     }
 
+    /// Shows a terminal no more.
+    pub fn forget_terminal(&self, terminal: &TerminalId) {
+        self.terminals.remove(terminal);
+    }
+
     /// A terminal.
     pub fn terminal(&self, terminal: &TerminalId) -> Option<View> {
         self.terminals.get(terminal).map(|view| view.clone())
@@ -121,6 +126,13 @@ impl Board {
     /// A session as it is now.
     pub fn session(&self, session: SessionId) -> Option<Session> {
         self.sessions.get(&session).map(|shown| shown.borrow().clone())
+    }
+
+    /// What has not ended on a terminal, in no order.
+    pub fn open(&self, terminal: &TerminalId) -> Vec<Session> {
+        let of = |session: &Session| session.terminal == *terminal && !session.ended();
+        let open = self.sessions.iter().filter(|shown| of(&shown.borrow()));
+        open.map(|shown| shown.borrow().clone()).collect()
     }
 
     /// A session as soon as `enough` says so, or as it is when `limit` is over; none when the board does not know it.

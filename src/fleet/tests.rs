@@ -51,9 +51,11 @@ impl Rig {
         let journal = MemoryJournal::with(records);
         let settings = Settings {
             terminals: config.terminals,
+            remembered: Vec::new(),
             supervision: config.supervision,
             currency: config.site.currency,
             arbiters: Vec::new(),
+            random: Randomness::of_system(),
             unsound: None,
         };
         let kept: Arc<dyn Journal> = Arc::new(journal.clone());

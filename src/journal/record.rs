@@ -56,6 +56,14 @@ pub enum Fact {
     },
     /// A terminal's actor crashed and was built anew from the journal.
     Rebuilt,
+    /// A terminal is configured like this from now on: what is needed to reach it and to dispose of what it holds, also when it is
+    /// configured no more. Nothing of it is secret.
+    Configured {
+        /// As in the configuration, key by key.
+        settings: serde_json::Value,
+    },
+    /// A terminal is configured no more, or as another device, and has nothing open.
+    Removed,
     /// Our holds were compared with the terminal's.
     Reconciled {
         /// What was compared, found and done.
@@ -219,6 +227,9 @@ pub enum Fact {
     NumberReused {
         /// The other session.
         by: SessionId,
+        /// The other session has found it in the terminal's list, and was not told of it: it may be this one's hold after all.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        listed: bool,
     },
     /// We cannot find out any more; a person must.
     BecameUncertain {
@@ -263,6 +274,8 @@ impl Fact {
             Self::Drained { .. } => "drained",
             Self::Resumed { .. } => "resumed",
             Self::Rebuilt => "rebuilt",
+            Self::Configured { .. } => "configured",
+            Self::Removed => "removed",
             Self::Reconciled { .. } => "reconciled",
             Self::ButtonPressed { .. } => "button_pressed",
             Self::Opened { .. } => "opened",

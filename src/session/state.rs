@@ -114,6 +114,9 @@ pub struct Hold {
     pub dead_man: DeadMan,
     /// The session to which the terminal has given the number since.
     pub reused_by: Option<SessionId>,
+    /// Since when it has not been certain that the terminal still has it. A terminal that lists its sessions must have listed it again
+    /// before anything is sent about it, whatever has been decided since: its number may have come to mean another.
+    pub doubted_since: Option<Timestamp>,
 }
 
 /// The way to the end of a hold.
@@ -338,7 +341,9 @@ impl Session {
             {
                 self.decide(*decision, *by, at)?;
             }
-            (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by }) => self.reuse(*by)?,
+            (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by, listed }) => {
+                self.reuse(*by, *listed)?;
+            }
             (
                 State::Disposing | State::Uncertain(_),
                 Fact::AttemptStarted { .. }
@@ -353,6 +358,9 @@ impl Session {
                 self.dispose(*outcome, *confirmed_by)?;
             }
             (State::InDoubt(_) | State::Held | State::Disposing, Fact::BecameUncertain { why }) => {
+                if let Some(hold) = &mut self.hold {
+                    hold.doubted_since = Some(at);
+                }
                 self.state = State::Uncertain(why.clone());
             }
             (
@@ -389,6 +397,7 @@ impl Session {
                 at_end: *at_end,
                 dead_man: *dead_man,
                 reused_by: None,
+                doubted_since: None,
             });
             // What was said of it was said of a hold that nobody knew.
             self.resolution = None;
@@ -396,17 +405,24 @@ impl Session {
         }
     }
 
-    fn reuse(&mut self, by: SessionId) -> Result<(), Illegal> {
+    fn reuse(&mut self, by: SessionId, listed: bool) -> Result<(), Illegal> {
         const FACT: &str = "number_reused";
         let Some(hold) = self.hold.as_mut().filter(|hold| hold.reused_by.is_none() && by != self.id) else {
             return Err(Illegal::Disagrees { fact: FACT, why: "there is no hold, or it is known already" });
         };
         hold.reused_by = Some(by);
-        self.state = State::Uncertain(format!(
-            "the terminal has given the number {} to session {by} as well, so it has forgotten this one: a commit or void of the \
-             number would end the other",
-            hold.terminal_session_id
-        ));
+        let number = hold.terminal_session_id;
+        self.state = State::Uncertain(if listed {
+            format!(
+                "the terminal had forgotten its number {number} and lists it again, and it may be session {by}'s, whose \
+                 authorisation was not answered: that one has taken it over and voids it, and whose hold it was nobody here knows"
+            )
+        } else {
+            format!(
+                "the terminal has given the number {number} to session {by} as well, so it has forgotten this one: a commit or \
+                 void of the number would end the other"
+            )
+        });
         Ok(())
     }
 

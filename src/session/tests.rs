@@ -156,7 +156,7 @@ fn later_id() -> SessionId {
 }
 
 fn number_reused() -> Fact {
-    Fact::NumberReused { by: later_id() }
+    Fact::NumberReused { by: later_id(), listed: false }
 }
 
 fn proposed() -> Fact {

@@ -39,9 +39,11 @@ pub(crate) fn bench(_: &mut Criterion) {
         let metrics = Arc::new(Metrics::new("bench", "bench", currency, &families));
         let settings = Settings {
             terminals: config.terminals,
+            remembered: Vec::new(),
             supervision: config.supervision,
             currency,
             arbiters: Vec::new(),
+            random: quittance::random::Randomness::of_system(),
             unsound: None,
         };
         let fleet = Fleet::start(settings, Arc::clone(&journal), clock, metrics, Ledger::default());

@@ -254,6 +254,17 @@ impl Rig {
         self.child.terminate();
     }
 
+    /// SIGHUP, at once.
+    pub(crate) fn hang_up(&self) {
+        self.child.hang_up();
+    }
+
+    /// Another configuration takes the place of the one that is there; nobody is told.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), change(text)).unwrap();
+    }
+
     /// SIGTERM; the exit code.
     pub(crate) fn terminate(&self) -> i32 {
         self.ask_to_end();

@@ -44,6 +44,11 @@ pub(super) const CODES: &[Code] = &[
         422,
         "Not an amount that can be taken: no whole number of minor units, too large, or below what is used.",
     ),
+    code(
+        "configuration_invalid",
+        422,
+        "The configuration's file is no good; nothing was changed. `errors` has every mistake with its key.",
+    ),
     code("idempotency_mismatch", 422, "The same Idempotency-Key came before with another request."),
     code("over_commit", 422, "More than the hold."),
     code("internal", 500, "A part of this program failed. It is a bug; the log has more."),

@@ -31,6 +31,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
+    ("POST", "/v1/reload", "", Some(Role::Admin)),
 ];
 
 /// The table above leaves out nothing that is described, and the description says the same roles.

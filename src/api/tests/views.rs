@@ -152,7 +152,7 @@ async fn why_a_session_ended() {
             cancelled(CancelledBy::Terminal),
             Some("the terminal ended the card flow: nobody presented a card, or the cardholder cancelled"),
         ),
-        (cancelled(CancelledBy::Shutdown), Some("the orchestrator was going down")),
+        (cancelled(CancelledBy::Shutdown), Some("the orchestrator was going down, or the terminal was taken out of service")),
         (cancelled(CancelledBy::TapToStop), Some("the card was tapped to stop its earlier session, which is charging")),
         (cancelled(CancelledBy::Journal), Some("the journal could not remember the authorisation, so it was not asked for")),
         (cancelled(CancelledBy::NotAuthorised), Some("a card was read, but nobody said in time to authorise it")),
@@ -217,7 +217,8 @@ async fn disposal(change: impl FnOnce(&mut Disposal)) -> Value {
 async fn a_terminal() {
     let depot = Scripted::new(opened());
     let expected = r#"{
-        "id": "bay-01", "family": "apollo", "state": "wait_card", "link": "up", "draining": false, "connectors": 2,
+        "id": "bay-01", "family": "apollo", "state": "wait_card", "link": "up", "draining": false,
+        "refuses_cards": null, "connectors": 2,
         "undisposed": 1, "identity": { "serial_number": "A0042", "model": null, "software": ["psp 3.1"] },
         "protocol": { "version": 3, "options": ["events"], "missing": ["extended_block"] },
         "last_reconciliation": null, "last_error": "no answer\nto Get Status" }"#;

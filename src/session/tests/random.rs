@@ -89,7 +89,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         3 => any_verdict().prop_map(Input::Listed),
         5 => any_command().prop_map(Input::Command),
         1 => Just(Input::StopFlow(CancelledBy::Shutdown)),
-        1 => Just(Input::NumberReused { by: later_id() }),
+        1 => any::<bool>().prop_map(|listed| Input::NumberReused { by: later_id(), listed }),
         4 => Just(Input::Tick),
     ];
     prop_oneof![20 => input.prop_map(Happens::Input), 1 => Just(Happens::Crash)]
