@@ -41,7 +41,7 @@ struct Damage {
 #[derive(Debug, PartialEq)]
 enum What {
     Flip(u8),
-    Zeros(#[expect(dead_code, reason = "shown when a test fails")] usize),
+    Zeros(usize),
     Cut,
 }
 

@@ -40,6 +40,7 @@ mod reuse;
 mod rig;
 mod rules;
 mod scan;
+mod scenarios;
 mod scrape;
 mod service;
 mod settings;
