@@ -8,6 +8,8 @@ mod script;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use script::Script;
 use world::Crash;
@@ -40,34 +42,39 @@ fn second(first: usize) -> Crash {
 #[test]
 fn every_scenario_holds_with_a_crash_at_every_record() {
     let only = std::env::var("QUITTANCE_SCENARIO").unwrap_or_default();
-    let (mut wrong, mut plays, mut scenarios) = (Vec::new(), 0, 0);
-    for file in all().iter().filter(|file| file.to_string_lossy().contains(&only)) {
-        scenarios += 1;
-        let t = std::time::Instant::now();
-        let outcome = Script::read(file).and_then(|script| play(&script, Vec::new()).map(|appends| (script, appends)));
-        let (script, appends) = match outcome {
-            Ok(plain) => plain,
-            Err(why) => {
-                wrong.push(why);
-                continue;
-            }
-        };
-        for number in 1..=appends {
-            for crash in [Crash::Before(number), Crash::After(number)] {
-                plays += 1;
-                wrong.extend(play(&script, vec![crash, second(number)]).err());
-            }
+    let files: Vec<PathBuf> = all().into_iter().filter(|file| file.to_string_lossy().contains(&only)).collect();
+    let (next, plays, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = play_with_every_crash(file, &plays);
+                    wrong.lock().unwrap().extend(found);
+                }
+            });
         }
-        eprintln!("{} {appends} {:?}", script.name, t.elapsed());
-    }
-    eprintln!("{scenarios} scenarios, {plays} plays with two crashes each");
-    assert!(
-        wrong.is_empty(),
-        "{} plays went wrong; these are some of them:\n\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(3)].join("\n")
-    );
-    assert!(scenarios >= 12 && plays > 100 || !only.is_empty(), "{scenarios} scenarios, {plays} plays");
+    });
+    let (plays, wrong) = (plays.into_inner(), wrong.into_inner().unwrap());
+    eprintln!("{} scenarios, {plays} plays with two crashes each", files.len());
+    let some = wrong[..wrong.len().min(3)].join("\n");
+    assert!(wrong.is_empty(), "{} plays went wrong; these are some of them:\n\n{some}", wrong.len());
+    assert!(files.len() >= 12 && plays > 100 || !only.is_empty(), "{} scenarios, {plays} plays", files.len());
+}
+
+/// What was wrong in any of its plays.
+fn play_with_every_crash(file: &Path, plays: &AtomicUsize) -> Vec<String> {
+    let plain = Script::read(file).and_then(|script| play(&script, Vec::new()).map(|appends| (script, appends)));
+    let (script, appends) = match plain {
+        Ok(plain) => plain,
+        Err(why) => return vec![why],
+    };
+    let crashes = (1..=appends).flat_map(|number| [Crash::Before(number), Crash::After(number)].map(|crash| (number, crash)));
+    crashes
+        .filter_map(|(number, crash)| {
+            plays.fetch_add(1, Ordering::Relaxed);
+            play(&script, vec![crash, second(number)]).err()
+        })
+        .collect()
 }
 
 #[test]

@@ -10,12 +10,12 @@ use bytes::BytesMut;
 use futures_util::FutureExt;
 use quittance::id::{SessionId, TerminalId};
 use quittance::journal::record::Decision;
-use quittance::journal::{Entry, Health, Journal, MemoryJournal, Pending, Record};
+use quittance::journal::{Entry, Health, Journal, MemoryJournal, Pending, Record, Selection};
 use quittance::protocol::Family;
 use quittance::sim::{Bank, Depot, Hold, Listen, Parcel, Port, SimCard, SimConfig, SimHandle};
 use quittance::time::{Clock, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::script::Script;
 
@@ -336,6 +336,14 @@ impl Journal for Paper {
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
         self.0.state().journal.read(after, limit)
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.0.state().journal.select(of, after, until, limit)
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.0.state().journal.newest()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
