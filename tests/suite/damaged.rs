@@ -191,7 +191,7 @@ fn a_damaged_journal_says_what_is_so_or_says_that_it_cannot() {
                 assert!(verdict.is_err() || damage.file == "-wal", "{damage:?}: {why}, but verify has found it sound");
                 damaged += 1;
             }
-            Health::Failing(why) => panic!("{damage:?}: {why}"),
+            Health::Failing(why) | Health::Slow(why) => panic!("{damage:?}: {why}"),
         }
     }
     eprintln!("{refused} refused, {damaged} damaged, {sound} sound");
