@@ -25,7 +25,7 @@ use tokio::sync::watch;
 pub use memory::MemoryJournal;
 pub use paced::PacedJournal;
 pub use record::{Entry, Fact, Record};
-pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
+pub use sqlite::{BrokenSync, Cut, Opened, Options, PageLimit, SqliteJournal, SyncFault};
 
 use crate::id::{SessionId, TerminalId};
 
@@ -56,6 +56,10 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The newest reports of reconciliations, newest first.
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>>;
+
+    /// What happened to the program and to this terminal between two records, both included: starts, stops, rebuilds and
+    /// reconciliations, oldest first.
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>>;
 
     /// Whether the last append, or the last try since a failed one, went well.
     fn health(&self) -> Health;
