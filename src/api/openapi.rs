@@ -82,6 +82,7 @@ pub(super) fn document() -> String {
         .schema(KeyError::name(), KeyError::schema())
         // Of parameters only.
         .schema(schema::Seconds::name(), schema::Seconds::schema())
+        .schema(schema::Cursor::name(), schema::Cursor::schema())
         .schema(schema::AnyTerminal::name(), schema::AnyTerminal::schema())
         .security_scheme("token", SecurityScheme::Http(token))
         .build();

@@ -95,7 +95,7 @@ pub struct Waiting {
 /// As on SIGHUP. The file is judged as a whole first; one that is no good changes nothing. Otherwise terminals come, go and change, and
 /// nobody else is touched. One at a time: a second request waits for the first.
 #[utoipa::path(post, path = "/v1/reload", operation_id = "reload", security(("token" = ["admin"])),
-    request_body(content = Option<schema::Nothing>, description = "Nothing, or an object without fields."),
+    request_body(content = schema::Nothing, description = "Nothing, or an object without fields."),
     responses((status = 200, description = "What has become of it.", body = Reloaded)),
     extensions(("x-problem-codes" = json!(["configuration_invalid", "journal_unavailable", "draining"]))))]
 async fn reload(by: By<Admin>, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {

@@ -58,6 +58,8 @@ described! {
     TerminalName = text().pattern(Some("^[a-z0-9-]{1,32}$")).examples([json!("bay-01")]);
     /// The name of a terminal; empty for all.
     AnyTerminal = text().pattern(Some("^[a-z0-9-]{0,32}$"));
+    /// What `next` of a page said; empty for the first page.
+    Cursor = text().pattern(Some("^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"));
     /// A whole number that counts up.
     Count = whole(0, u64::MAX);
     /// A whole number of seconds.

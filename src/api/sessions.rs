@@ -195,7 +195,7 @@ async fn one(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Resu
         ("terminal" = Option<schema::AnyTerminal>, Query, description = "Only those of this terminal."),
         ("state" = Option<schema::SessionState>, Query, description = "Only those in this state."),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "So many at most; 100, if not said."),
-        ("cursor" = Option<schema::SessionName>, Query, description = "What `next` of the page before said.")),
+        ("cursor" = Option<schema::Cursor>, Query, description = "What `next` of the page before said.")),
     responses((status = 200, description = "A page of sessions.", body = List)),
     extensions(("x-problem-codes" = json!(["journal_unavailable"]))))]
 async fn list(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
