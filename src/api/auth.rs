@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::str::FromStr;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, ORIGIN};
@@ -72,8 +73,9 @@ impl fmt::Debug for Token {
 /// The name of everybody when there are no tokens.
 const LOCAL: &str = "local";
 
-/// All tokens.
-pub(super) struct Tokens(pub(super) Vec<Token>);
+/// All tokens; others may take their place at any time, and nobody's connection is lost for it.
+#[derive(Debug, Default)]
+pub struct Tokens(RwLock<Vec<Token>>);
 
 /// Proof that whoever asks has at least the role `L`. A handler takes it as its first argument.
 pub(super) struct By<L> {
@@ -137,9 +139,9 @@ fn guest(request: &HttpRequest) -> Result<Guest, Problem> {
     let decoded = BASE64.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let password = decoded.as_deref().and_then(|text| text.split_once(':')).map(|(_, password)| password);
     // Every role may read.
-    match password.and_then(|password| api.tokens.find(password)) {
+    match password.and_then(|password| api.live.tokens.find(password)) {
         Some(_) => Ok(Guest),
-        None if api.tokens.0.is_empty() => Ok(Guest),
+        None if api.live.tokens.is_empty() => Ok(Guest),
         None => Err(Problem::unauthorised("nobody has this token")),
     }
 }
@@ -148,7 +150,7 @@ fn name_of(request: &HttpRequest, least: Role) -> Result<String, Problem> {
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return Err(Problem::unauthorised("nobody can be recognised here"));
     };
-    if api.tokens.0.is_empty() {
+    if api.live.tokens.is_empty() {
         // Any web page can make its reader's browser send a POST to a loopback address, but not without this header.
         if request.headers().contains_key(ORIGIN) {
             return Err(Problem::forbidden("web pages may not use this API, since it is open to this machine without tokens"));
@@ -164,7 +166,7 @@ fn name_of(request: &HttpRequest, least: Role) -> Result<String, Problem> {
     let Some((_, presented)) = presented else {
         return Err(Problem::unauthorised("the Authorization header is expected to be \"Bearer TOKEN\", but it is not"));
     };
-    let token = api.tokens.find(presented.trim()).ok_or_else(|| Problem::unauthorised("nobody has this token"))?;
+    let token = api.live.tokens.find(presented.trim()).ok_or_else(|| Problem::unauthorised("nobody has this token"))?;
     if token.role < least {
         let (name, role, least) = (&token.name, token.role.as_str(), least.as_str());
         return Err(Problem::forbidden(format!("this needs the role {least}, but {name} is {role}")));
@@ -173,14 +175,33 @@ fn name_of(request: &HttpRequest, least: Role) -> Result<String, Problem> {
 }
 
 impl Tokens {
+    /// These.
+    pub fn new(tokens: Vec<Token>) -> Self {
+        Self(RwLock::new(tokens))
+    }
+
+    /// These, from the next request on.
+    pub fn replace(&self, tokens: Vec<Token>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    fn all(&self) -> RwLockReadGuard<'_, Vec<Token>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whose token it is. Looks at every token to its end, so that the time taken tells nothing.
-    fn find(&self, presented: &str) -> Option<&Token> {
+    fn find(&self, presented: &str) -> Option<Token> {
+        let tokens = self.all();
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let mut found = u64::MAX;
-        for (place, token) in (0_u64..).zip(&self.0) {
+        for (place, token) in (0_u64..).zip(tokens.iter()) {
             let same: Choice = token.sha256.ct_eq(&digest);
             found.conditional_assign(&place, same);
         }
-        usize::try_from(found).ok().and_then(|place| self.0.get(place))
+        usize::try_from(found).ok().and_then(|place| tokens.get(place).cloned())
     }
 }

@@ -122,15 +122,12 @@ impl FromRequest for Body {
         let payload = payload.take();
         Box::pin(async move {
             let bytes = tokio::time::timeout(TIME_LIMIT, gather(payload)).await;
-            let bytes = bytes.map_err(|_| Problem::malformed("the body did not arrive in time"))??;
+            let bytes = bytes.map_err(|_| Problem::too_slow(TIME_LIMIT))??;
             if bytes.is_empty() {
                 return Ok(Self(BTreeMap::new()));
             }
             if content_type != "application/json" {
-                let came = quoted(&content_type);
-                return Err(Problem::malformed(format!(
-                    "the Content-Type is expected to be application/json, but it is {came}"
-                )));
+                return Err(Problem::wrong_media_type(&content_type));
             }
             serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::malformed(format!("the body is not a JSON object: {error}")))

@@ -4,7 +4,9 @@
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
+//! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
 //!
@@ -16,11 +18,16 @@ pub mod certificate;
 pub mod depot;
 mod error;
 mod health;
+mod openapi;
 mod page;
 mod query;
 mod reconciliations;
+pub mod reload;
 mod requests;
+mod routes;
+mod schema;
 mod sessions;
+mod tag;
 mod terminals;
 mod view;
 
@@ -31,30 +38,44 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, HttpRequest, HttpServer, Route, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 
-pub use auth::{Role, Token};
+pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
-use auth::Tokens;
 use error::Problem;
+use reload::Reloader;
+use routes::Routes;
 
 /// What the API must know to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use it. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
+    /// Who may use it at first. With no tokens at all everybody is admin, so the configuration allows that on a loopback address only.
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// A session that a person settles needs another person who says the same.
+    pub resolve_requires_two: bool,
+}
+
+/// What may change while the API is served, and who changes it.
+pub struct Live {
+    /// Who may use it.
+    pub tokens: Arc<Tokens>,
+    /// Whether a session that a person settles needs another person.
+    pub resolve_requires_two: Arc<AtomicBool>,
+    /// Who reads the configuration again.
+    pub reloader: Arc<dyn Reloader>,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -81,12 +102,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 pub fn serve(
     site: String,
     settings: Settings,
+    live: Live,
     certificate: Option<&Arc<Certificate>>,
     depot: impl Depot,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
     let listen = settings.listen;
-    let api = web::Data::new(Api::new(site, depot, settings.tokens, metrics));
+    let api = web::Data::new(Api::new(site, depot, live, metrics));
     let no_store = || DefaultHeaders::new().add(("Cache-Control", "no-store"));
     let server = HttpServer::new(move || App::new().wrap(no_store()).configure(|app| routes(app, api.clone())))
         .workers(WORKERS)
@@ -109,34 +131,38 @@ pub fn serve(
 struct Api {
     site: String,
     depot: Arc<dyn Depot>,
-    tokens: Tokens,
+    live: Live,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Api {
-    fn new(site: String, depot: impl Depot, tokens: Vec<Token>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { site, depot: Arc::new(depot), tokens: Tokens(tokens), metrics: Box::new(metrics) }
+    fn new(site: String, depot: impl Depot, live: Live, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { site, depot: Arc::new(depot), live, metrics: Box::new(metrics) }
+    }
+}
+
+/// Everything that is served, noun by noun.
+impl Routes {
+    fn all() -> Self {
+        let mut routes = Self::default();
+        sessions::routes(&mut routes);
+        terminals::routes(&mut routes);
+        requests::routes(&mut routes);
+        reconciliations::routes(&mut routes);
+        reload::routes(&mut routes);
+        health::routes(&mut routes);
+        openapi::routes(&mut routes);
+        page::routes(&mut routes);
+        routes
     }
 }
 
 fn routes(app: &mut web::ServiceConfig, api: web::Data<Api>) {
-    app.app_data(api)
-        .configure(sessions::routes)
-        .configure(terminals::routes)
-        .configure(requests::routes)
-        .configure(reconciliations::routes)
-        .configure(health::routes)
-        .configure(page::routes)
-        .default_service(web::to(unknown_path));
+    app.app_data(api).service(Routes::all()).default_service(web::to(unknown_path));
 }
 
 async fn unknown_path(request: HttpRequest) -> Problem {
     Problem::unknown_path(request.path())
-}
-
-/// For the methods that a resource does not have.
-fn only(methods: &'static str) -> Route {
-    web::to(move || async move { Problem::method_not_allowed(methods) })
 }
 
 /// What the fleet answers, or, when that takes too long, that nobody knows yet. Asking again is safe: a decision is made once.

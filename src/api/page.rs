@@ -8,13 +8,15 @@ mod tests;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{DOCTYPE, Markup, html};
 
 use super::auth::Guest;
 use super::error::Problem;
+use super::routes::Routes;
+use super::tag::Tagged;
 use super::view::discrepancies_in_words;
-use super::{Api, in_time, only};
+use super::{Api, in_time};
 use crate::fleet::Filter;
 use crate::id::TerminalId;
 use crate::journal::Record;
@@ -38,19 +40,16 @@ const RELOAD_SECONDS: u8 = 10;
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes(app: &mut web::ServiceConfig) {
-    let page = web::resource("/").route(web::get().to(status)).route(web::head().to(status)).default_service(only("GET, HEAD"));
-    app.service(page)
-        .service(web::resource("/status.css").route(web::get().to(style)).default_service(only("GET")))
-        .service(web::resource("/status.js").route(web::get().to(script)).default_service(only("GET")));
+pub(super) fn routes(routes: &mut Routes) {
+    routes.page("/", status).page("/status.css", style).page("/status.js", script);
 }
 
-async fn style() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(include_str!("page/status.css"))
+async fn style(request: HttpRequest) -> HttpResponse {
+    Tagged::new(include_str!("page/status.css")).answer(&request, "text/css; charset=utf-8")
 }
 
-async fn script() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(include_str!("page/status.js"))
+async fn script(request: HttpRequest) -> HttpResponse {
+    Tagged::new(include_str!("page/status.js")).answer(&request, "text/javascript; charset=utf-8")
 }
 
 async fn status(_by: Guest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -209,7 +208,7 @@ impl Depot<'_> {
                         tr {
                             td data-label="Terminal" { span { strong { (view.id.as_str()) } " " span .quiet { (view.family.as_str()) } } }
                             td data-label="Link" .(link_class(view.link)) { (view.link.as_str()) }
-                            td data-label="State" { span { (view.state) @if view.draining { " " span .warn { "draining" } } } }
+                            td data-label="State" { span { (view.state) @if view.draining || view.leaving { " " span .warn { "draining" } } } }
                             td data-label="Holds" { (view.undisposed) " of " (view.connectors) }
                             td data-label="Compared" { (self.compared(view)) }
                             td data-label="Last error" .quiet { (view.last_error.as_deref().unwrap_or("–")) }

@@ -2,22 +2,34 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth::{By, Viewer};
 use super::error::Problem;
 use super::query::Query;
+use super::routes::Routes;
 use super::view::ReportView;
-use super::{Api, in_time, only};
+use super::{Api, in_time, schema};
 
-pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/reconciliations").route(web::get().to(list)).default_service(only("GET")));
+pub(super) fn routes(routes: &mut Routes) {
+    routes.serve(__path_list, list);
 }
 
-#[derive(Serialize)]
+/// Past comparisons, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reconciliations)]
 struct List<'a> {
     reconciliations: Vec<ReportView<'a>>,
 }
 
+/// List past reconciliations
+///
+/// What was compared, every discrepancy, every action and why; newest first.
+#[utoipa::path(get, path = "/v1/reconciliations", operation_id = "list_reconciliations", security(("token" = ["viewer"])),
+    params(("terminal" = Option<schema::TerminalName>, Query, description = "Only those of this terminal."),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "So many at most; 100, if not said.")),
+    responses((status = 200, description = "The reports.", body = List)),
+    extensions(("x-problem-codes" = json!(["journal_unavailable"]))))]
 async fn list(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &["terminal", "limit"])?;
     let terminal = query.parsed("terminal", "a terminal's name")?;

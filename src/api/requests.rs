@@ -6,12 +6,17 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::{Admin, By};
 use super::body::Body;
 use super::error::{Problem, quoted};
+use super::routes::Routes;
+use super::schema::TerminalState;
 use super::view::CardView;
-use super::{Api, only};
+use super::{Api, schema};
 use crate::id::SessionReference;
 use crate::protocol::error::explain_reason;
 use crate::protocol::request::{Control, ReadCard, Ui, UiKind};
@@ -25,10 +30,20 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// The longest raw payload of a default block, and of an extended one as far as anybody knows.
 const PAYLOAD_MAX: usize = 4096;
 
-pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/terminals/{id}/request").route(web::post().to(ask)).default_service(only("POST")));
+pub(super) fn routes(routes: &mut Routes) {
+    routes.serve(__path_ask, ask);
 }
 
+/// Send any message that is about no money
+///
+/// For integrators. What Payter's pages leave unexplained is a `payload` of hexadecimal digits, both ways. `read_card` opens a card flow without
+/// money, after which `exchange` and `mifare` may follow for 30 s, until `cancel_card`. The answer may take as long as a card does.
+#[utoipa::path(post, path = "/v1/terminals/{id}/request", operation_id = "ask_terminal", security(("token" = ["admin"])),
+    params(("id" = schema::TerminalName, Path)),
+    request_body = Question,
+    responses((status = 200, description = "What the terminal has answered.", body = TerminalAnswer)),
+    extensions(("x-problem-codes" = json!(["terminal_busy", "terminal_not_ready", "terminal_unanswered", "not_supported", "draining",
+        "journal_unavailable"]))))]
 async fn ask(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let wanted = read(&mut body)?;
     body.nothing_else()?;
@@ -38,6 +53,89 @@ async fn ask(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::Data
     let answer = answer.map_err(|_| Refusal::TerminalUnanswered { terminal, request: name })??;
     Ok(HttpResponse::Ok().json(view(&answer)))
 }
+
+/// A field of a request, and whether it must be there.
+type Field = (&'static str, bool);
+
+const PAYLOAD: Field = ("payload", true);
+const PERHAPS_PAYLOAD: Field = ("payload", false);
+
+/// Every request, with its fields.
+const REQUESTS: [(&str, &[Field]); 13] = [
+    ("get_status", &[]),
+    ("request_ids", &[]),
+    ("read_card", &[("message", false)]),
+    ("cancel_card", &[]),
+    ("exchange", &[PAYLOAD]),
+    ("mifare", &[PAYLOAD]),
+    ("ui", &[("type", true), ("values", false)]),
+    ("select_language", &[PAYLOAD]),
+    ("read_file", &[PERHAPS_PAYLOAD]),
+    ("get_connection_info", &[PERHAPS_PAYLOAD]),
+    ("get_receipt", &[PERHAPS_PAYLOAD]),
+    ("get_transaction_record", &[PERHAPS_PAYLOAD]),
+    ("reboot", &[]),
+];
+
+/// A request by its name, with its fields.
+struct Question;
+
+impl PartialSchema for Question {
+    fn schema() -> RefOr<Schema> {
+        let kinds = REQUESTS.into_iter().fold(OneOfBuilder::new(), |kinds, (name, fields)| {
+            let kind = ObjectBuilder::new().property("request", schema::one_of(&[name])).required("request");
+            let kind = fields.iter().fold(kind, |kind, (field, needed)| {
+                let kind = kind.property(*field, field_schema(field));
+                if *needed { kind.required(*field) } else { kind }
+            });
+            kinds.item(kind)
+        });
+        kinds.description(Some("A request by its name, with its fields.")).examples([json!({ "request": "get_status" })]).into()
+    }
+}
+
+impl ToSchema for Question {}
+
+fn field_schema(field: &str) -> RefOr<Schema> {
+    let text = schema::text();
+    match field {
+        "payload" => text.pattern(Some("^([0-9a-fA-F]{2})*$")).max_length(Some(2 * PAYLOAD_MAX)).into(),
+        "values" => {
+            let pair =
+                ArrayBuilder::new().items(schema::text().pattern(Some("^[^\\u0000]*$"))).min_items(Some(2)).max_items(Some(2));
+            ArrayBuilder::new().items(pair).examples([json!([["title", "Receipt?"]])]).into()
+        }
+        _ => text.into(),
+    }
+}
+
+/// The response by its name, with those of its fields that it has.
+struct TerminalAnswer;
+
+impl PartialSchema for TerminalAnswer {
+    fn schema() -> RefOr<Schema> {
+        let truth = || ObjectBuilder::new().schema_type(Type::Boolean);
+        let perhaps = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        ObjectBuilder::new()
+            .property("response", schema::text())
+            .required("response")
+            .property("ok", truth())
+            .property("reason", perhaps())
+            .property("state", TerminalState::schema())
+            .property("running", truth())
+            .property("serial_number", schema::text())
+            .property("model", perhaps())
+            .property("software", ArrayBuilder::new().items(schema::text()))
+            .property("card", CardView::schema())
+            .property("payload", schema::text().description(Some("Hexadecimal digits.")))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .description(Some("The response by its name, with those of its fields that it has."))
+            .examples([json!({ "response": "receipt", "payload": "4d4552" })])
+            .into()
+    }
+}
+
+impl ToSchema for TerminalAnswer {}
 
 /// The request, from its name and its fields.
 fn read(body: &mut Body) -> Result<Request, Problem> {
@@ -61,10 +159,10 @@ fn read(body: &mut Body) -> Result<Request, Problem> {
         "get_transaction_record" => Request::GetTransactionRecord(payload(body, false)?),
         "reboot" => Request::Control(Control::Reboot),
         other => {
+            let known = REQUESTS.map(|(name, _)| name).join(", ");
+            let came = quoted(other);
             return Err(Problem::malformed(format!(
-                "the field \"request\" is expected to be get_status, request_ids, read_card, cancel_card, exchange, mifare, ui, \
-                 select_language, read_file, get_connection_info, get_receipt, get_transaction_record or reboot, but it is {}",
-                quoted(other)
+                "the field \"request\" is expected to be one of {known}, but it is {came}"
             )));
         }
     };

@@ -8,6 +8,8 @@ mod requests;
 mod views;
 mod waiting;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,8 +21,10 @@ use actix_web::{App, web};
 use serde_json::Value;
 
 use super::depot::{Answer, Enough};
-use super::{Api, Depot, Role, Token, routes};
+use super::reload::{NotReloaded, Reloaded, Reloader};
+use super::{Api, Depot, Live, Role, Token, Tokens, routes};
 use crate::card::{Card, CardHash, MaskedPan};
+use crate::config::{Mistake, Mistakes};
 use crate::fleet::{Filter, Wanted};
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
 use crate::journal::Record;
@@ -46,6 +50,7 @@ pub(super) struct Script {
     silent: bool,
     takes: Duration,
     pub(super) unready: Vec<String>,
+    pub(super) mistakes: Vec<Mistake>,
     response: Response,
     pub(super) records: Vec<Record>,
     asked: Vec<String>,
@@ -60,6 +65,7 @@ impl Scripted {
             silent: false,
             takes: Duration::ZERO,
             unready: Vec::new(),
+            mistakes: Vec::new(),
             response: Response::Cancelled,
             records: Vec::new(),
             asked: Vec::new(),
@@ -229,6 +235,7 @@ pub(crate) fn opened() -> Session {
         update: None,
         energy: None,
         disposal: None,
+        resolution: None,
         created_at: at("2026-03-01T10:00:00Z"),
         changed_at: at("2026-03-01T10:00:00Z"),
     }
@@ -253,6 +260,7 @@ pub(crate) fn held() -> Session {
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
             reused_by: None,
+            doubted_since: None,
         }),
         energy: Some(Amount::from_minor(1240)),
         changed_at: at("2026-03-01T10:30:00Z"),
@@ -284,6 +292,8 @@ pub(super) fn view() -> View {
         state: "wait_card",
         link: LinkState::Up,
         draining: false,
+        leaving: false,
+        refuses_cards: None,
         connectors: 2,
         undisposed: 1,
         identity: Some(Identity { serial_number: "A0042".to_owned(), model: None, software: vec!["psp 3.1".to_owned()] }),
@@ -306,6 +316,25 @@ pub(crate) fn tokens() -> Vec<Token> {
         token("charger", Role::Operator, "0850123315d21ab90f4f7236408a52ef6dbd6a02a6550e5c10dc73f4d993680e"),
         token("boss", Role::Admin, "10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a"),
     ]
+}
+
+/// The tokens at first, and the fleet itself for reading the configuration again.
+pub(super) fn live(depot: &Scripted, tokens: Vec<Token>) -> Live {
+    Live { tokens: Arc::new(Tokens::new(tokens)), resolve_requires_two: Arc::default(), reloader: Arc::new(depot.clone()) }
+}
+
+impl Reloader for Scripted {
+    fn reload(self: Arc<Self>, by: String) -> Pin<Box<dyn Future<Output = Result<Reloaded, NotReloaded>>>> {
+        Box::pin(async move {
+            self.hear(format!("reload by {by}")).await?;
+            let mistakes = std::mem::take(&mut self.0.lock().unwrap().mistakes);
+            if mistakes.is_empty() {
+                Ok(Reloaded { added: vec!["bay-02".to_owned()], needs_restart: vec!["api.listen"], ..Reloaded::default() })
+            } else {
+                Err(NotReloaded::Invalid(Mistakes(mistakes)))
+            }
+        })
+    }
 }
 
 /// What came back.
@@ -346,7 +375,8 @@ pub(super) async fn ask(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Reply {
-    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), tokens, || "quittance_link_up 1\n".to_owned()));
+    let live = live(depot, tokens);
+    let api = web::Data::new(Api::new("depot & co".to_owned(), depot.clone(), live, || "quittance_link_up 1\n".to_owned()));
     let app = init_service(App::new().configure(|app| routes(app, api))).await;
     let mut request = TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
     if let Some(body) = body {

@@ -2,7 +2,9 @@
 //! What is not known is `null` and never left out.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::schema;
 use crate::card::Card;
 use crate::id::TerminalSessionId;
 use crate::journal::record::{
@@ -11,6 +13,7 @@ use crate::journal::record::{
 use crate::money::Amount;
 use crate::protocol::error::{explain_decline, explain_reason};
 use crate::protocol::response::Reason;
+use crate::session::resolution::Resolution;
 use crate::session::state::{Disposal, Failure};
 use crate::session::update::{Answer, Update};
 use crate::session::{Session, State};
@@ -18,52 +21,126 @@ use crate::terminal::{Identity, View};
 use crate::time::Timestamp;
 
 /// A session.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session, example = json!({
+    "id": "01936b1e-7c00-7000-8000-000000000001", "version": 7, "terminal": "bay-01", "connector": 1, "reference": "plug 7",
+    "state": "committed", "amount_requested": 5000, "amount_held": 5000, "amount_held_at_most": 5000, "amount_energy": 3140,
+    "amount_final": 3140, "currency": "EUR", "terminal_session_id": 11,
+    "card": { "hash": "0123456789abcdef", "masked_pan": "541333******0019" },
+    "created_at": "2026-03-01T10:00:00.000Z", "approved_at": "2026-03-01T10:00:20.000Z", "deadline_at": null,
+    "disposed_at": "2026-03-01T11:00:01.000Z", "why": null, "update": null, "resolution": null,
+    "disposal": { "decision": "commit", "amount": 3140, "by": "api", "attempts": 1, "confirmed_by": "result_ok", "last_error": null }
+}))]
 pub(super) struct SessionView<'a> {
+    #[schema(value_type = schema::SessionName)]
     id: String,
+    /// Counts the changes; see `?wait=` and `ETag`.
+    #[schema(value_type = schema::Count)]
     version: u64,
+    #[schema(value_type = schema::TerminalName)]
     terminal: &'a str,
+    /// The plug, if it is known.
+    #[schema(minimum = 1)]
     connector: Option<u8>,
+    /// The caller's own text.
     reference: Option<&'a str>,
+    #[schema(value_type = schema::SessionState)]
     state: &'static str,
+    /// What was asked for; null for a hold that only the terminal knew of.
+    #[schema(value_type = Option<schema::Amount>)]
     amount_requested: Option<u32>,
+    /// What can be committed; may be less than was asked for.
+    #[schema(value_type = Option<schema::Amount>)]
     amount_held: Option<u32>,
+    /// What may be held, while the answer to an update is not known.
+    #[schema(value_type = Option<schema::Amount>)]
     amount_held_at_most: Option<u32>,
+    /// The running total that was reported last.
+    #[schema(value_type = Option<schema::Amount>)]
     amount_energy: Option<u32>,
+    /// What was taken; 0 for a void. Null as long as there is no end.
+    #[schema(value_type = Option<schema::Amount>)]
     amount_final: Option<u32>,
+    /// ISO 4217.
     currency: &'a str,
+    /// The terminal's number of the hold.
+    #[schema(value_type = Option<schema::Number>)]
     terminal_session_id: Option<u32>,
     card: Option<CardView<'a>>,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
+    #[schema(value_type = Option<schema::Moment>)]
     approved_at: Option<Timestamp>,
+    /// By when it should be disposed of, or is by the terminal's own timer.
+    #[schema(value_type = Option<schema::Moment>)]
     deadline_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Moment>)]
     disposed_at: Option<Timestamp>,
+    /// Why it was declined, cancelled, failed, expired or is uncertain; in words, and not for cardholders.
     why: Option<String>,
+    /// The last wish to raise or lower the hold.
     update: Option<UpdateView>,
+    /// What was decided, and how far that is.
     disposal: Option<DisposalView>,
+    resolution: Option<ResolutionView<'a>>,
 }
 
-#[derive(Serialize)]
+/// What may be shown of a card.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Card)]
 pub(super) struct CardView<'a> {
+    /// The same card has the same hash.
     hash: Option<&'a str>,
     masked_pan: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// A wish to raise or lower a hold.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Update)]
 struct UpdateView {
+    /// The total that was asked for.
+    #[schema(value_type = schema::Amount)]
     amount: u32,
+    #[schema(value_type = schema::UpdateState)]
     state: &'static str,
     why: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The end of a hold: what was decided once, and how its delivery goes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Disposal)]
 struct DisposalView {
+    #[schema(value_type = schema::Decision)]
     decision: &'static str,
+    #[schema(value_type = schema::Amount)]
     amount: u32,
+    #[schema(value_type = schema::DecidedBy)]
     by: &'static str,
+    #[schema(value_type = schema::Number)]
     attempts: u32,
+    #[schema(value_type = Option<schema::ConfirmedBy>)]
     confirmed_by: Option<&'static str>,
     last_error: Option<String>,
+}
+
+/// How it ended, as a person says. While the session is open it is a proposal.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Resolution)]
+struct ResolutionView<'a> {
+    #[schema(value_type = schema::ResolvedAs)]
+    outcome: &'static str,
+    #[schema(value_type = schema::Amount)]
+    amount: u32,
+    /// The name of a token.
+    proposed_by: &'a str,
+    note: &'a str,
+    #[schema(value_type = schema::Moment)]
+    at: Timestamp,
+    /// The name of the second person's token, where two are needed.
+    confirmed_by: Option<&'a str>,
+    confirmed_note: Option<&'a str>,
+    #[schema(value_type = Option<schema::Moment>)]
+    confirmed_at: Option<Timestamp>,
 }
 
 impl<'a> SessionView<'a> {
@@ -106,6 +183,7 @@ impl<'a> SessionView<'a> {
             why: why(session),
             update: session.update.as_ref().map(UpdateView::of),
             disposal: session.disposal.as_ref().map(DisposalView::of),
+            resolution: session.resolution.as_ref().map(ResolutionView::of),
         }
     }
 }
@@ -163,38 +241,79 @@ impl DisposalView {
     }
 }
 
+impl<'a> ResolutionView<'a> {
+    fn of(resolution: &'a Resolution) -> Self {
+        let (outcome, amount) = match resolution.outcome {
+            Outcome::Committed(amount) => ("committed", amount),
+            Outcome::Voided => ("voided", Amount::ZERO),
+            Outcome::Expired => ("expired", Amount::ZERO),
+        };
+        let second = resolution.confirmed.as_ref();
+        Self {
+            outcome,
+            amount: amount.minor(),
+            proposed_by: &resolution.by,
+            note: &resolution.note,
+            at: resolution.at,
+            confirmed_by: second.map(|second| second.by.as_str()),
+            confirmed_note: second.map(|second| second.note.as_str()),
+            confirmed_at: second.map(|second| second.at),
+        }
+    }
+}
+
 /// A terminal.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Terminal)]
 pub(super) struct TerminalView<'a> {
+    #[schema(value_type = schema::TerminalName)]
     id: &'a str,
+    #[schema(value_type = schema::Family)]
     family: &'static str,
+    #[schema(value_type = schema::TerminalState)]
     state: &'static str,
+    #[schema(value_type = schema::LinkState)]
     link: &'static str,
+    /// It takes no new card flows.
     draining: bool,
+    /// Why it takes no cards although it may be there, in words; null when nothing stands against it.
+    refuses_cards: Option<&'a str>,
+    /// How many holds may be open on it at once.
     connectors: u8,
+    /// How many are open, or may be.
+    #[schema(value_type = schema::Number)]
     undisposed: usize,
     identity: Option<IdentityView<'a>>,
     protocol: Option<ProtocolView<'a>>,
     last_reconciliation: Option<LastReconciliation<'a>>,
+    /// What went wrong last, in words.
     last_error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// What a terminal says it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Identity)]
 struct IdentityView<'a> {
     serial_number: &'a str,
     model: Option<&'a str>,
     software: &'a [String],
 }
 
-#[derive(Serialize)]
+/// What a terminal has accepted of Protocol, and what it has not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Protocol)]
 struct ProtocolView<'a> {
     version: u8,
+    #[schema(value_type = Vec<String>)]
     options: &'a [&'static str],
+    #[schema(value_type = Vec<String>)]
     missing: &'a [&'static str],
 }
 
-#[derive(Serialize)]
+/// The last comparison of our holds with a terminal's.
+#[derive(Serialize, ToSchema)]
 struct LastReconciliation<'a> {
+    #[schema(value_type = schema::Moment)]
     at: Timestamp,
     #[serde(flatten)]
     compared: Compared<'a>,
@@ -213,7 +332,8 @@ impl<'a> TerminalView<'a> {
             family: view.family.as_str(),
             state: view.state,
             link: view.link.as_str(),
-            draining: view.draining,
+            draining: view.draining || view.leaving,
+            refuses_cards: view.refuses_cards.as_deref(),
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),
@@ -232,30 +352,49 @@ impl<'a> TerminalView<'a> {
 }
 
 /// A reconciliation as the journal has it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reconciliation)]
 pub(super) struct ReportView<'a> {
+    /// Its place in the journal.
+    #[schema(value_type = schema::Count)]
     seq: u64,
+    #[schema(value_type = schema::Moment)]
     at: Timestamp,
+    #[schema(value_type = Option<schema::TerminalName>)]
     terminal: Option<&'a str>,
     #[serde(flatten)]
     compared: Compared<'a>,
 }
 
-#[derive(Serialize)]
+/// What was compared, what did not agree, and what was done about it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Comparison)]
 struct Compared<'a> {
+    #[schema(value_type = schema::Moment)]
     began_at: Timestamp,
+    #[schema(value_type = schema::Trigger)]
     trigger: &'static str,
+    #[schema(value_type = schema::ComparisonResult)]
     result: &'static str,
+    /// The numbers that the terminal lists; null where it cannot be asked.
+    #[schema(value_type = Option<Vec<schema::Number>>)]
     on_terminal: Option<Vec<u32>>,
+    /// The numbers that the journal has.
+    #[schema(value_type = Vec<schema::Number>)]
     in_journal: Vec<u32>,
     discrepancies: Vec<DiscrepancyView<'a>>,
     error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// What did not agree.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Discrepancy)]
 struct DiscrepancyView<'a> {
+    #[schema(value_type = schema::DiscrepancyKind)]
     kind: &'static str,
+    #[schema(value_type = Option<schema::Number>)]
     terminal_session_id: Option<u32>,
+    #[schema(value_type = Option<schema::SessionName>)]
     session: Option<String>,
     action: &'a str,
     why: &'a str,
@@ -325,7 +464,7 @@ const fn cancelled_by(by: CancelledBy) -> &'static str {
     match by {
         CancelledBy::Api => "a request to the API cancelled it",
         CancelledBy::Terminal => "the terminal ended the card flow: nobody presented a card, or the cardholder cancelled",
-        CancelledBy::Shutdown => "the orchestrator was going down",
+        CancelledBy::Shutdown => "the orchestrator was going down, or the terminal was taken out of service",
         CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
         CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
         CancelledBy::OtherCard => "the card that was presented is no bank card",

@@ -1,4 +1,4 @@
-//! The running API as the commands see it: a GET with a token, and one line when that fails.
+//! The running API as the commands see it: a request with a token, and one line when that fails.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio_rustls::rustls;
+use ureq::RequestBuilder;
+use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::tls::fault::{Attempt, names};
 use crate::tls::{Fault, FileError, files, provider};
+
+use super::table::printable;
 
 /// Where the API is and who asks.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,7 +49,9 @@ impl std::fmt::Debug for Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Nobody listens there, or it is not an address.
-    #[error("there is no API at {url}: {why}; is the orchestrator running, and is --url right?")]
+    #[error(
+        "there is no API at {url}: {why}; is the orchestrator running (`systemctl status quittance`), and is --url or QUITTANCE_URL right?"
+    )]
     Unreachable {
         /// Where.
         url: String,
@@ -61,6 +67,14 @@ pub enum Failure {
     /// 401.
     #[error("{0} wants a token that it knows: give it by --token or QUITTANCE_TOKEN")]
     Unauthorised(String),
+    /// 403.
+    #[error("{url} knows the token, but {detail} (403); give another one by --token or QUITTANCE_TOKEN")]
+    Forbidden {
+        /// Who.
+        url: String,
+        /// The API's own words.
+        detail: String,
+    },
     /// Any other answer than the one hoped for.
     #[error("{url} refuses: {detail} ({status})")]
     Refused {
@@ -74,6 +88,9 @@ pub enum Failure {
     /// Something answers, but not our API.
     #[error("{0} does not answer like this API; is --url right?")]
     Strange(String),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Usage(String),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -82,28 +99,88 @@ pub enum Failure {
 /// An answer that takes longer is none.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a session's name is.
+const WHOLE_NAME: usize = 36;
+
 impl Server {
     /// The JSON at this path.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        let agent = self.agent()?;
+        let request = agent.get(format!("{}{path}", self.base())).query_pairs(query.iter().copied());
+        self.read(self.with_token(request).call()).map(|(_, body)| body)
+    }
+
+    /// What the API answers to this; and the status, for 202 means something else than 200.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), Failure> {
+        let agent = self.agent()?;
+        let request = agent.post(format!("{}{path}", self.base()));
+        self.read(self.with_token(request).send_json(body))
+    }
+
+    /// Likewise.
+    pub(crate) fn delete(&self, path: &str) -> Result<(u16, Value), Failure> {
+        let agent = self.agent()?;
+        let request = agent.delete(format!("{}{path}", self.base()));
+        self.read(self.with_token(request).call())
+    }
+
+    /// The session of this name, or of a name that begins like this if only one does.
+    pub(crate) fn session(&self, name: &str) -> Result<Value, Failure> {
+        let prefix = name.to_ascii_lowercase();
+        if prefix.len() >= WHOLE_NAME {
+            return self.get(&format!("/v1/sessions/{}", segment(&prefix)), &[]);
+        }
+        // Names begin with the time, so the ones that begin like this are next to each other in the list.
+        let Some(behind) = last_name(&prefix) else {
+            return Err(Failure::Usage(format!("{name:?} is not the beginning of a session's name")));
+        };
+        let mut answer = self.get("/v1/sessions", &[("cursor", &behind), ("limit", "10")])?;
+        let mut found = self.list(&mut answer, "sessions")?;
+        let text = |session: &Value, field: &str| session.get(field).and_then(Value::as_str).map(printable).unwrap_or_default();
+        found.retain(|session| text(session, "id").starts_with(&prefix));
+        match found.len() {
+            0 => Err(Failure::Usage(format!("{}: no session's name begins with {name}", self.base()))),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let named = |session: &Value| ["id", "terminal", "state"].map(|field| text(session, field)).join(" ");
+                let all: Vec<_> = found.iter().map(named).collect();
+                Err(Failure::Usage(format!("more than one session's name begins with {name}: {}", all.join(", "))))
+            }
+        }
+    }
+
+    fn base(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    fn agent(&self) -> Result<ureq::Agent, Failure> {
         // The API is in the same depot: a proxy of the environment has no business with its token.
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIME_LIMIT));
-        let config = config.tls_config(self.tls()?);
-        let agent = ureq::Agent::new_with_config(config.build());
-        let url = self.url.trim_end_matches('/');
-        let mut request = agent.get(format!("{url}{path}")).query_pairs(query.iter().copied());
-        if let Some(Secret(token)) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
+        Ok(ureq::Agent::new_with_config(config.tls_config(self.tls()?).build()))
+    }
+
+    fn with_token<Body>(&self, request: RequestBuilder<Body>) -> RequestBuilder<Body> {
+        match &self.token {
+            Some(Secret(token)) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
         }
-        let unreachable = |error: ureq::Error| Failure::Unreachable { url: url.to_owned(), why: self.why(&error) };
-        let mut response = request.call().map_err(unreachable)?;
+    }
+
+    fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<(u16, Value), Failure> {
+        let url = self.base().to_owned();
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(error) => return Err(Failure::Unreachable { why: self.why(&error), url }),
+        };
         let status = response.status().as_u16();
-        let body = response.body_mut().read_json::<Value>().map_err(|_| Failure::Strange(url.to_owned()));
+        let body = response.body_mut().read_json::<Value>().map_err(|_| Failure::Strange(url.clone()));
         match status {
-            200 => body,
-            401 => Err(Failure::Unauthorised(url.to_owned())),
-            _ => match body?.get("detail").and_then(Value::as_str) {
-                Some(detail) => Err(Failure::Refused { url: url.to_owned(), status, detail: printable(detail) }),
-                None => Err(Failure::Strange(url.to_owned())),
+            200..=202 => body.map(|body| (status, body)),
+            401 => Err(Failure::Unauthorised(url)),
+            _ => match body?.get("detail").and_then(Value::as_str).map(printable) {
+                Some(detail) if status == 403 => Err(Failure::Forbidden { url, detail }),
+                Some(detail) => Err(Failure::Refused { url, status, detail }),
+                None => Err(Failure::Strange(url)),
             },
         }
     }
@@ -183,31 +260,16 @@ pub(crate) fn exit_code(done: Result<(), Failure>, err: &mut dyn Write) -> u8 {
     }
 }
 
-/// Columns as wide as their widest cell.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
-    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    for row in std::iter::once(&head).chain(rows) {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
-    Ok(())
+/// A name as a part of a path; whatever is no name stays one part.
+pub(crate) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// A field as a cell: `-` when it is null, and nothing that could confuse a screen.
-pub(crate) fn cell(row: &Value, field: &str) -> String {
-    match row.get(field) {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => printable(text),
-        Some(other) => other.to_string(),
-    }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+/// The last name that begins like this: the list after it begins with those that do.
+fn last_name(prefix: &str) -> Option<String> {
+    const LAST: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    let fits = |(byte, last): (u8, u8)| if last == b'-' { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    let like_a_name = !prefix.is_empty() && prefix.len() < LAST.len() && prefix.bytes().zip(LAST.bytes()).all(fits);
+    like_a_name.then(|| format!("{prefix}{}", &LAST[prefix.len()..]))
 }

@@ -4,10 +4,17 @@
 pub mod check;
 pub mod client;
 pub mod decode;
+mod former;
 pub mod journal;
+pub mod reconcile;
+mod reload;
+pub mod resolve;
 pub mod run;
+pub mod screen;
 mod service;
 pub mod sessions;
+mod table;
+pub mod terminal;
 pub mod terminals;
 
 use std::io::{self, IsTerminal, Write};
@@ -23,6 +30,7 @@ use crate::recorder::line::Moment;
 use crate::session::ledger::Ledger;
 
 use decode::recording::Wanted;
+use screen::Screen;
 
 /// Runs a depot's payment terminals and makes sure that every hold on a card is committed or voided.
 #[derive(Parser, Debug)]
@@ -62,6 +70,16 @@ enum Command {
     Sessions(sessions::Args),
     /// List terminals and their state through the running API.
     Terminals(terminals::Args),
+    /// Let a terminal take no new card flows; what is open on it goes on to its end.
+    Drain(terminal::Args),
+    /// Let a drained terminal take card flows again.
+    Resume(terminal::Args),
+    /// Close a terminal's link and make it anew, also out of quarantine.
+    Reconnect(terminal::Args),
+    /// Compare our holds with a terminal's, now, and print the report.
+    Reconcile(reconcile::Args),
+    /// Settle a session of which only a person can find out: say what became of its hold, and how you know.
+    Resolve(resolve::Args),
     /// Look into a journal; no server is needed.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -139,8 +157,13 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
             return ExitCode::from(run::run(&config, environment, cli.log_format));
         }
         Command::Check { config } => check::run(&config, environment, &mut out),
-        Command::Sessions(arguments) => Ok(sessions::run(&arguments, &mut out, &mut io::stderr())),
-        Command::Terminals(arguments) => Ok(terminals::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Sessions(arguments) => Ok(sessions::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
+        Command::Terminals(arguments) => Ok(terminals::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
+        Command::Drain(arguments) => Ok(manage(terminal::Wish::Drain, &arguments, &mut out)),
+        Command::Resume(arguments) => Ok(manage(terminal::Wish::Resume, &arguments, &mut out)),
+        Command::Reconnect(arguments) => Ok(manage(terminal::Wish::Reconnect, &arguments, &mut out)),
+        Command::Reconcile(arguments) => Ok(reconcile::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
+        Command::Resolve(arguments) => Ok(resolve::run(&arguments, &mut out, &mut io::stderr())),
         Command::Journal(JournalCommand::Verify { journal }) => return journal::verify(&journal, balance, &mut out),
         Command::Journal(JournalCommand::Show { journal, session, json }) => {
             return journal::show(&journal, session, json, &mut out);
@@ -161,8 +184,18 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
             explained.map(|sound| u8::from(!sound))
         }
     };
-    // A reader that has seen enough (`| head`) closes our stdout; there is nobody left to tell.
-    ExitCode::from(done.and_then(|code| out.flush().map(|()| code)).unwrap_or(1))
+    let flushed = out.flush();
+    ExitCode::from(match (done, flushed) {
+        (Ok(code), Ok(())) => code,
+        // A reader that has seen enough (`| head`) closes our stdout, which is no failure; there is nobody left to tell.
+        (Ok(code), Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => code,
+        (Err(error), _) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        (Ok(_) | Err(_), _) => 1,
+    })
+}
+
+fn manage(wish: terminal::Wish, arguments: &terminal::Args, out: &mut dyn Write) -> u8 {
+    terminal::run(wish, arguments, &Screen::of_stdout(), out, &mut io::stderr())
 }
 
 /// That every record may follow from the ones before it, and what the sessions add up to.

@@ -1,26 +1,35 @@
 //! `quittance run`: the only place where everything is wired. Configuration, journal, replay, fleet, API, in this order; and
 //! on SIGTERM or SIGINT the way back.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::Arbiter;
+use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::api::{self, Certificate};
+use crate::api::reload::Reloader;
+use crate::api::{self, Certificate, Live, Tokens};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
+use crate::id::TerminalId;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver};
 use crate::metrics::Metrics;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
 
-use super::{LogFormat, service};
+use super::reload::{LogFilter, Reload, Running};
+use super::{LogFormat, former, service};
 
 /// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
 /// most terminals answer a Commit.
@@ -71,8 +80,9 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
             return 1;
         }
     };
-    start_logs(&config, environment, format);
-    let outcome = actix::System::new().block_on(orchestrate(config));
+    let log_filter = start_logs(&config, environment, format);
+    let place = Place { file: file.to_owned(), environment: environment.clone(), log_filter };
+    let outcome = actix::System::new().block_on(orchestrate(config, place));
     match outcome {
         Ok(()) => 0,
         Err(why) => {
@@ -82,21 +92,31 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
     }
 }
 
-fn start_logs(config: &Config, environment: &Environment, format: LogFormat) {
-    let directives = environment.get("RUST_LOG").map_or(config.log_filter.as_str(), String::as_str);
-    let filter = EnvFilter::builder().parse_lossy(directives);
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Where the configuration comes from, for reading it again.
+struct Place {
+    file: PathBuf,
+    environment: Environment,
+    log_filter: LogFilter,
+}
+
+fn start_logs(config: &Config, environment: &Environment, format: LogFormat) -> LogFilter {
+    let by_environment = environment.get("RUST_LOG");
+    let filter = EnvFilter::builder().parse_lossy(by_environment.unwrap_or(&config.log_filter));
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     // A second start in one process (tests) keeps the first one's logs.
     let started = match format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+        LogFormat::Text => registry.with(logs.with_ansi(std::io::stderr().is_terminal())).try_init(),
+        LogFormat::Json => registry.with(logs.json().flatten_event(true)).try_init(),
     };
     if let Err(error) = started {
         warn!(%error, "logs were set up before");
     }
+    by_environment.is_none().then_some(handle)
 }
 
-async fn orchestrate(config: Config) -> Result<(), String> {
+async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     let clock = Clock::start();
     for warning in config::warnings(&config, clock.now()) {
         warn!(setting = warning.path, "{}", warning.message);
@@ -124,13 +144,16 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     }
     let fact = Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
     append(journal.as_ref(), clock, fact).await;
+    let former = former::former(&config.terminals, &ledger);
+    let remembered = remember(&config, &ledger, journal.as_ref(), clock).await;
 
     let mut signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(ARBITERS_AT_MOST);
     let arbiters: Vec<Arbiter> = (0..cores).map(|_| Arbiter::new()).collect();
     let settings = fleet::Settings {
-        terminals: config.terminals,
-        supervision: config.supervision,
+        terminals: config.terminals.clone(),
+        remembered: former,
+        supervision: config.supervision.clone(),
         currency: config.site.currency,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
         unsound,
@@ -139,7 +162,21 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     let rendered = Arc::clone(&metrics);
     let site = config.site.id.clone();
     let rendered = move || rendered.render();
-    let (server, address) = match api::serve(site, config.api, certificate.as_ref(), fleet.clone(), rendered) {
+    let (api, tokens) = (config.api.clone(), Arc::new(Tokens::new(config.api.tokens.clone())));
+    let two = Arc::new(AtomicBool::new(config.api.resolve_requires_two));
+    let reload = Arc::new(Reload {
+        file: place.file,
+        environment: place.environment,
+        log_filter: place.log_filter,
+        clock,
+        journal: Arc::clone(&journal),
+        fleet: fleet.clone(),
+        tokens: Arc::clone(&tokens),
+        resolve_requires_two: Arc::clone(&two),
+        running: Mutex::new(Running { config, remembered }),
+    });
+    let live = Live { tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
+    let (server, address) = match api::serve(site.clone(), api, live, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
             fleet.go_down(Duration::ZERO).await;
@@ -154,15 +191,22 @@ async fn orchestrate(config: Config) -> Result<(), String> {
     actix::spawn(watch_clock(clock));
     actix::spawn(keep_metrics_ready(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
-    info!(site = config.site.id, terminals = names.len(), api = %address, "running");
+    info!(site, terminals = names.len(), api = %address, "running");
     service::ready(&address.to_string());
 
-    let signal = signals.end().await;
+    let signal = signals
+        .end(|| {
+            drop(actix::spawn({
+                let reload = Arc::clone(&reload);
+                reload.on_signal()
+            }))
+        })
+        .await;
     service::stopping();
     info!(signal, within_s = DRAIN_LIMIT.as_secs(), "draining: no new card flows; decided disposals are still delivered");
     tokio::select! {
         () = fleet.go_down(DRAIN_LIMIT) => {}
-        signal = signals.end() => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
+        signal = signals.end(|| warn!("SIGHUP: too late to read the configuration again")) => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
     }
     handle.stop(true).await;
     if let Err(error) = serving.await {
@@ -195,6 +239,20 @@ async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>), Journ
         }
         after = last;
     }
+}
+
+/// Makes the journal remember how each terminal is configured. Gives what it knows then.
+async fn remember(config: &Config, ledger: &Ledger, journal: &dyn Journal, clock: Clock) -> BTreeMap<TerminalId, Value> {
+    let last = |(id, known): (&TerminalId, &Vec<(_, Value)>)| Some((id.clone(), known.last()?.1.clone()));
+    let mut remembered: BTreeMap<TerminalId, Value> = ledger.configured().iter().filter_map(last).collect();
+    let news = former::news(&config.terminals, &remembered, clock);
+    if !news.is_empty() {
+        match journal.append(news).await {
+            Ok(records) => remembered.extend(former::told(records)),
+            Err(error) => warn!(%error, "how the terminals are configured could not be appended"),
+        }
+    }
+    remembered
 }
 
 /// A fact about the program itself. Nothing depends on it, so a failure is only said.
@@ -246,13 +304,13 @@ impl Signals {
         })
     }
 
-    /// The next signal that means the end.
-    async fn end(&mut self) -> &'static str {
+    /// The next signal that means the end; `reload` is done for each one that does not.
+    async fn end(&mut self, reload: impl Fn()) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => warn!("SIGHUP: reading the configuration again is not yet supported; restart instead"),
+                _ = self.hangup.recv() => reload(),
             }
         }
     }

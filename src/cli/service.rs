@@ -17,6 +17,19 @@ pub(super) fn ready(address: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&format!("the API listens on {address}"))]);
 }
 
+/// The configuration is being read again.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]),
+        Err(error) => warn!(%error, "the service manager cannot be told of a reload"),
+    }
+}
+
+/// It has been; says what came of it.
+pub(super) fn reloaded(what: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(what)]);
+}
+
 /// The program drains.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("draining: decided disposals are still delivered")]);

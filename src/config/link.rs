@@ -134,12 +134,3 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
-
-/// What makes two links the same: neither the baud rate, nor the case of a host name, nor TLS matters.
-pub(super) fn place(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.to_ascii_lowercase(),
-        Address::Tls(tls) => tls.address.to_ascii_lowercase(),
-        Address::Serial { path, .. } => path.clone(),
-    }
-}

@@ -7,6 +7,8 @@ mod link;
 mod quirks;
 mod raw;
 mod record;
+mod reload;
+mod remembered;
 mod settings;
 mod terminals;
 #[cfg(test)]
@@ -18,6 +20,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use reload::{Settings as Difference, follow};
+pub use remembered::{recall, remember};
 pub use settings::{Config, Site};
 pub use warnings::warnings;
 
@@ -43,6 +47,13 @@ impl fmt::Display for Mistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
+impl Mistakes {
+    /// One that concerns the whole file.
+    pub fn one(message: String) -> Self {
+        Self(vec![Mistake { path: String::new(), message }])
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, mistake) in self.0.iter().enumerate() {
@@ -56,8 +67,7 @@ impl std::error::Error for Mistakes {}
 
 /// Reads and validates a file.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, Mistakes> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Mistakes(vec![Mistake { path: String::new(), message: format!("cannot be read: {error}") }]))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Mistakes::one(format!("cannot be read: {error}")))?;
     parse(&text, environment)
 }
 

@@ -101,8 +101,14 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
         section.mistake("tokens", "at least one is needed, since api.listen is not a loopback address", mistakes);
     }
+    let resolve_requires_two = section.take("resolve_requires_two", mistakes, raw::truth).unwrap_or(false);
+    let admins = tokens.iter().filter(|token| token.role == Role::Admin).count();
+    if resolve_requires_two && admins < 2 {
+        let message = format!("needs at least two tokens with the role \"admin\", but there are {admins}");
+        section.mistake("resolve_requires_two", message, mistakes);
+    }
     section.finish(mistakes);
-    Some(api::Settings { listen: listen?, tokens, tls })
+    Some(api::Settings { listen: listen?, tokens, tls, resolve_requires_two })
 }
 
 fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {

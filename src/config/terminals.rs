@@ -146,7 +146,7 @@ pub(super) fn read(
         if let Some(earlier) = id.and_then(|id| ids.insert(id, id_path.clone())) {
             mistakes.push(Mistake { path: id_path, message: format!("is the same as {earlier}") });
         }
-        if let Some(earlier) = address.and_then(|address| links.insert(link::place(&address), link_path.clone())) {
+        if let Some(earlier) = address.and_then(|address| links.insert(address.place(), link_path.clone())) {
             mistakes.push(Mistake { path: link_path, message: format!("leads to the same place as {earlier}") });
         }
         recorded

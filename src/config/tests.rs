@@ -1,3 +1,4 @@
+mod reload;
 mod tls;
 
 use std::time::Duration;
@@ -291,6 +292,25 @@ fn tokens_are_checked_and_never_shown() {
     assert_eq!(bad.0[0].path, "api.tokens[0].sha256");
     assert_eq!(bad.0.len(), 1);
     assert!(!bad.to_string().contains("plain-secret"));
+}
+
+/// One admin cannot be two persons, however often the token is used.
+#[test]
+fn two_persons_need_two_tokens() {
+    let digest = |digit: &str| digit.repeat(64);
+    let with = |roles: &[&str]| {
+        let tokens = (1..).zip(roles).map(|(number, role)| {
+            format!("{{ name = \"n{number}\", role = \"{role}\", sha256 = \"{}\" }}", digest(&number.to_string()))
+        });
+        let tokens = tokens.collect::<Vec<_>>().join(", ");
+        GOOD.replace("\"127.0.0.1:8470\"", &format!("\"127.0.0.1:8470\"\nresolve_requires_two = true\ntokens = [{tokens}]"))
+    };
+    assert!(!good(GOOD, &[]).api.resolve_requires_two);
+    assert!(good(&with(&["admin", "viewer", "admin"]), &[]).api.resolve_requires_two);
+    for roles in [&["admin", "operator"][..], &["admin"], &[]] {
+        assert_eq!(paths(&with(roles), &[]), ["api.resolve_requires_two"], "{roles:?}");
+    }
+    assert_eq!(paths(GOOD, &[("QUITTANCE__API__RESOLVE_REQUIRES_TWO", "true")]), ["api.resolve_requires_two"]);
 }
 
 #[test]

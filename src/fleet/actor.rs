@@ -1,7 +1,7 @@
 //! The supervisor: says when a lost link may be opened again, builds crashed terminals anew from the journal, and brings the
 //! fleet down in order. It never waits for a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::id::TerminalId;
-use crate::journal::{Entry, Fact};
+use crate::journal::{Entry, Fact, JournalError};
 use crate::session::Session;
 use crate::session::ledger::Ledger;
 use crate::terminal::TerminalActor;
@@ -19,8 +19,8 @@ use crate::terminal::settings::TerminalSettings;
 use crate::terminal::trouble::Ending;
 use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
-use super::Filter;
 use super::Inner;
+use super::reconfigure::{TAKEN_OUT, by_name};
 use super::restart::{History, Reason, Verdict};
 use super::supervision::Supervision;
 
@@ -39,38 +39,75 @@ pub(super) struct GoDownAll {
 }
 
 /// A terminal, as the supervisor sees it.
-struct Member {
-    settings: TerminalSettings,
+pub(super) struct Member {
+    pub(super) settings: TerminalSettings,
     arbiter: ArbiterHandle,
     history: History,
-    actor: Option<Addr<TerminalActor>>,
+    pub(super) actor: Option<Addr<TerminalActor>>,
+    /// It goes when nothing is open on it; says why it takes no cards until then.
+    pub(super) leaving: Option<String>,
 }
 
 /// See the module.
 pub(super) struct FleetActor {
-    inner: Arc<Inner>,
-    supervision: Supervision,
-    members: BTreeMap<TerminalId, Member>,
-    restored: BTreeMap<TerminalId, (Vec<Session>, bool)>,
-    going_down: Option<oneshot::Sender<()>>,
+    pub(super) inner: Arc<Inner>,
+    pub(super) supervision: Supervision,
+    /// What is configured, whether it runs already or not.
+    pub(super) configured: BTreeMap<TerminalId, TerminalSettings>,
+    pub(super) members: BTreeMap<TerminalId, Member>,
+    /// Terminals, or settings of terminals that run, that are to hold as soon as nobody is in their way.
+    pub(super) waiting: BTreeMap<TerminalId, TerminalSettings>,
+    /// Terminals that take no new card flows when they begin, by somebody's wish.
+    pub(super) drained: BTreeSet<TerminalId>,
+    /// Terminals that are not configured as they were, and had something open when the program was last stopped.
+    leavers: Vec<TerminalSettings>,
+    arbiters: Vec<ArbiterHandle>,
+    dealt: usize,
+    pub(super) going_down: Option<oneshot::Sender<()>>,
 }
 
 impl FleetActor {
     pub(super) fn new(
         inner: Arc<Inner>,
         supervision: Supervision,
-        terminals: Vec<(TerminalSettings, ArbiterHandle)>,
-        restored: BTreeMap<TerminalId, (Vec<Session>, bool)>,
+        terminals: Vec<TerminalSettings>,
+        leavers: Vec<TerminalSettings>,
+        drained: BTreeSet<TerminalId>,
+        arbiters: Vec<ArbiterHandle>,
     ) -> Self {
-        let member = |(settings, arbiter): (TerminalSettings, ArbiterHandle)| {
-            let history = History::new(supervision.clone());
-            (settings.id.clone(), Member { settings, arbiter, history, actor: None })
-        };
-        let members = terminals.into_iter().map(member).collect();
-        Self { inner, supervision, members, restored, going_down: None }
+        let configured = by_name(terminals);
+        let waiting = configured.clone();
+        let members = BTreeMap::new();
+        Self { inner, supervision, configured, members, waiting, drained, leavers, arbiters, dealt: 0, going_down: None }
     }
 
-    fn build(&mut self, ctx: &mut Context<Self>, terminal: &TerminalId, sessions: Vec<Session>, draining: bool) {
+    /// A terminal begins, with what is open on it; `leaving` says why it is to go again.
+    pub(super) fn begin(&mut self, ctx: &mut Context<Self>, settings: TerminalSettings, leaving: Option<String>) {
+        let terminal = settings.id.clone();
+        self.inner.metrics.begin_terminal(&terminal, settings.family);
+        self.inner.watch.begin(&terminal);
+        self.inner.places.put(settings.clone());
+        let arbiter = self.arbiters.get(self.dealt % self.arbiters.len().max(1)).cloned().unwrap_or_else(Arbiter::current);
+        self.dealt = self.dealt.wrapping_add(1);
+        let history = History::new(self.supervision.clone());
+        self.members.insert(terminal.clone(), Member { settings, arbiter, history, actor: None, leaving });
+        let (sessions, draining) = (self.open_on_board(&terminal), self.drained.contains(&terminal));
+        self.build(ctx, &terminal, sessions, draining);
+        self.open_link(&terminal, false);
+    }
+
+    /// Failures are met in this way from now on.
+    pub(super) fn supervise(&mut self, supervision: Supervision) {
+        self.members.values_mut().for_each(|member| member.history.supervise(supervision.clone()));
+        self.supervision = supervision;
+    }
+
+    /// What of a terminal has not ended.
+    pub(super) fn open_on_board(&self, terminal: &TerminalId) -> Vec<Session> {
+        self.inner.board.open(terminal)
+    }
+
+    pub(super) fn build(&mut self, ctx: &mut Context<Self>, terminal: &TerminalId, sessions: Vec<Session>, draining: bool) {
         let Some(member) = self.members.get_mut(terminal) else { return };
         let around = Surroundings {
             journal: Arc::clone(&self.inner.journal),
@@ -80,14 +117,15 @@ impl FleetActor {
             recorders: Arc::clone(&self.inner.recorders),
             fleet: ctx.address().recipient(),
         };
-        let settings = member.settings.clone();
-        let actor =
-            TerminalActor::start_in_arbiter(&member.arbiter, move |_| TerminalActor::new(settings, around, sessions, draining));
+        let (settings, leaving) = (member.settings.clone(), member.leaving.clone());
+        let actor = TerminalActor::start_in_arbiter(&member.arbiter, move |_| {
+            TerminalActor::new(settings, around, sessions, draining).leaving(leaving)
+        });
         member.actor = Some(actor.clone());
         self.inner.roster.insert(terminal.clone(), actor);
     }
 
-    fn open_link(&self, terminal: &TerminalId, quarantined: bool) {
+    pub(super) fn open_link(&self, terminal: &TerminalId, quarantined: bool) {
         let actor = self.members.get(terminal).and_then(|member| member.actor.as_ref());
         if actor.is_some_and(|actor| actor.try_send(OpenLink { quarantined }).is_err()) {
             warn!(%terminal, "the terminal's actor does not listen; it is rebuilt when it says that it is gone");
@@ -129,7 +167,12 @@ impl FleetActor {
             return self.all_gone();
         }
         if !crashed {
-            return;
+            // Who was told to stay when it was gone already is built again.
+            return match self.members.get(&terminal).map(|member| member.leaving.is_some()) {
+                Some(true) => self.forget(ctx, terminal),
+                Some(false) => self.rebuild(ctx, terminal, false),
+                None => {}
+            };
         }
         error!(%terminal, "the terminal's actor crashed; it is rebuilt from the journal");
         let Some((after, quarantined)) = self.judge(&terminal, &Reason::Panic) else { return };
@@ -141,30 +184,9 @@ impl FleetActor {
         if self.going_down.is_some() {
             return;
         }
-        let inner = Arc::clone(&self.inner);
-        let of = terminal.clone();
-        let read = async move {
-            // An append that was under way when the actor crashed is answered before this one: after it nothing is missing.
-            let entry = Entry { at: inner.clock.now(), terminal: Some(of.clone()), session: None, fact: Fact::Rebuilt };
-            inner.journal.append(vec![entry]).await?;
-            let all = Filter { terminal: Some(of.clone()), limit: usize::MAX, ..Filter::default() };
-            let (known, _) = inner.board.sessions(&all);
-            let mut names: Vec<_> = known.iter().filter(|session| !session.ended()).map(|session| session.id).collect();
-            names.extend(inner.journal.sessions(Some(of), None, NEWEST).await?);
-            names.sort_unstable();
-            names.dedup();
-            let mut sessions = Vec::new();
-            for name in names {
-                match Ledger::session(&inner.journal.session(name).await?) {
-                    Ok(Some(session)) if !session.ended() => sessions.push(session),
-                    Ok(_) => {}
-                    Err(unsound) => {
-                        error!(session = %name, error = %unsound, "a session's records do not follow from each other")
-                    }
-                }
-            }
-            Ok::<_, crate::journal::JournalError>(sessions)
-        };
+        // An append that was under way when the actor crashed is answered before this one: after it nothing is missing.
+        let entry = Entry { at: self.inner.clock.now(), terminal: Some(terminal.clone()), session: None, fact: Fact::Rebuilt };
+        let read = self.open_sessions(&terminal, entry);
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
             Ok(sessions) => {
                 // What was durable when the actor crashed may not have been shown yet.
@@ -179,6 +201,33 @@ impl FleetActor {
                 ctx.run_later(again, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
             }
         }));
+    }
+
+    /// Appends, and then reads what is open on a terminal.
+    pub(super) fn open_sessions(
+        &self,
+        terminal: &TerminalId,
+        entry: Entry,
+    ) -> impl Future<Output = Result<Vec<Session>, JournalError>> + 'static {
+        let (inner, of) = (Arc::clone(&self.inner), terminal.clone());
+        async move {
+            inner.journal.append(vec![entry]).await?;
+            let mut names: Vec<_> = inner.board.open(&of).iter().map(|session| session.id).collect();
+            names.extend(inner.journal.sessions(Some(of), None, NEWEST).await?);
+            names.sort_unstable();
+            names.dedup();
+            let mut sessions = Vec::new();
+            for name in names {
+                match Ledger::session(&inner.journal.session(name).await?) {
+                    Ok(Some(session)) if !session.ended() => sessions.push(session),
+                    Ok(_) => {}
+                    Err(unsound) => {
+                        error!(session = %name, error = %unsound, "a session's records do not follow from each other")
+                    }
+                }
+            }
+            Ok(sessions)
+        }
     }
 
     fn all_gone(&mut self) {
@@ -207,11 +256,11 @@ impl Actor for FleetActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        for terminal in self.members.keys().cloned().collect::<Vec<_>>() {
-            let (sessions, draining) = self.restored.remove(&terminal).unwrap_or_default();
-            self.build(ctx, &terminal, sessions, draining);
-            self.open_link(&terminal, false);
+        for settings in std::mem::take(&mut self.leavers) {
+            warn!(terminal = %settings.id, "it is not configured as it was, and something is open on it: it goes on until nothing is");
+            self.begin(ctx, settings, Some(TAKEN_OUT.to_owned()));
         }
+        self.settle(ctx);
     }
 }
 

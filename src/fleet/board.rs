@@ -1,8 +1,10 @@
 //! The live view for readers. Whoever changes something publishes it here after the journal has it; whoever asks reads here
 //! and disturbs nobody. No guard of a map crosses an `await`.
 //!
-//! It remembers every session that has not ended and the last 10 000 that have; older ones are in the journal only.
+//! It remembers every session that has not ended and the last 10 000 that have; older ones are in the journal only. Keys of requests
+//! are remembered for longer, see [`keys`].
 
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ use crate::id::{SessionId, TerminalId};
 use crate::session::Session;
 use crate::terminal::View;
 
+use keys::Keys;
+
 /// How many ended sessions are remembered: some days of a large depot, in a few tens of megabytes.
 pub const ENDED_MAX: usize = 10_000;
 
@@ -27,7 +31,7 @@ pub const ENDED_MAX: usize = 10_000;
 pub struct Board {
     terminals: DashMap<TerminalId, View>,
     sessions: DashMap<SessionId, watch::Sender<Session>>,
-    keys: DashMap<String, (String, SessionId)>,
+    keys: Keys,
     ended: Mutex<VecDeque<SessionId>>,
     ended_max: usize,
 }
@@ -59,7 +63,7 @@ impl Board {
         Self {
             terminals: DashMap::new(),
             sessions: DashMap::new(),
-            keys: DashMap::new(),
+            keys: Keys::default(),
             ended: Mutex::new(VecDeque::new()),
             ended_max,
         }
@@ -68,6 +72,11 @@ impl Board {
     /// Shows a terminal.
     pub fn publish_terminal(&self, view: View) {
         self.terminals.insert(view.id.clone(), view);
+    }
+
+    /// Shows a terminal no more.
+    pub fn forget_terminal(&self, terminal: &TerminalId) {
+        self.terminals.remove(terminal);
     }
 
     /// A terminal.
@@ -105,10 +114,11 @@ impl Board {
                 (true, had_ended)
             }
         };
-        if let (false, Some(request)) = (known, &session.idempotency) {
-            self.keys.insert(request.key.clone(), (request.digest.clone(), session.id));
+        if !known {
+            self.keys.opened(session);
         }
         if session.ended() && !had_ended {
+            self.keys.ended(session);
             self.forget_oldest_after(session.id);
         }
     }
@@ -116,6 +126,13 @@ impl Board {
     /// A session as it is now.
     pub fn session(&self, session: SessionId) -> Option<Session> {
         self.sessions.get(&session).map(|shown| shown.borrow().clone())
+    }
+
+    /// What has not ended on a terminal, in no order.
+    pub fn open(&self, terminal: &TerminalId) -> Vec<Session> {
+        let of = |session: &Session| session.terminal == *terminal && !session.ended();
+        let open = self.sessions.iter().filter(|shown| of(&shown.borrow()));
+        open.map(|shown| shown.borrow().clone()).collect()
     }
 
     /// A session as soon as `enough` says so, or as it is when `limit` is over; none when the board does not know it.
@@ -144,19 +161,12 @@ impl Board {
     /// Takes an `Idempotency-Key` for a session that is about to be opened, or says whose it is; atomic, so that of two equal
     /// requests at once only one opens a session.
     pub fn claim(&self, key: &str, digest: &str, session: SessionId) -> Claim {
-        match self.keys.entry(key.to_owned()) {
-            Entry::Vacant(place) => {
-                place.insert((digest.to_owned(), session));
-                Claim::New
-            }
-            Entry::Occupied(place) if place.get().0 == digest => Claim::Same(place.get().1),
-            Entry::Occupied(_) => Claim::Mismatch,
-        }
+        self.keys.claim(key, digest, session)
     }
 
     /// Gives a key back: the session that claimed it was not opened after all.
     pub fn release(&self, key: &str, session: SessionId) {
-        self.keys.remove_if(key, |_, (_, owner)| *owner == session);
+        self.keys.release(key, session);
     }
 
     fn forget_oldest_after(&self, ended: SessionId) {
@@ -165,10 +175,8 @@ impl Board {
             queue.push_back(ended);
             if queue.len() > self.ended_max { queue.pop_front() } else { None }
         };
-        let Some((id, shown)) = oldest.and_then(|id| self.sessions.remove(&id)) else { return };
-        let key = shown.borrow().idempotency.as_ref().map(|request| request.key.clone());
-        if let Some(key) = key {
-            self.release(&key, id);
+        if let Some(id) = oldest {
+            self.sessions.remove(&id);
         }
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! * [`Fleet`]: what the API calls. Reads come from the [`board`], wishes go to the terminals' actors.
 //! * [`restart`]: after how long a lost link is opened again, and when a terminal is quarantined. Pure.
-//! * `actor`: the supervisor. `watch`: reads along, and keeps board and metrics.
+//! * [`difference`]: what another configuration changes. Pure.
+//! * `actor`: the supervisor; in `reconfigure` it follows another configuration. `watch`: reads along, and keeps board and metrics.
 
 mod actor;
 pub mod board;
+pub mod difference;
+mod places;
+mod reconfigure;
 pub mod restart;
 pub mod supervision;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +44,13 @@ use crate::terminal::world::Observer;
 use crate::terminal::{TerminalActor, TerminalSettings};
 use crate::time::{Clock, Timestamp};
 
+pub use reconfigure::Applied;
+
 use actor::{FleetActor, GoDownAll};
 use board::{Board, Claim};
+use difference::exclude_each_other;
+use places::Places;
+use reconfigure::Reconfigure;
 use supervision::Supervision;
 use watch::Watch;
 
@@ -49,6 +58,8 @@ use watch::Watch;
 pub struct Settings {
     /// Its terminals.
     pub terminals: Vec<TerminalSettings>,
+    /// What the journal remembers of terminals that are not among them, or not with this family.
+    pub remembered: Vec<TerminalSettings>,
     /// How failures are met.
     pub supervision: Supervision,
     /// The site's currency.
@@ -77,7 +88,7 @@ struct Inner {
     currency: Currency,
     unsound: Option<String>,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
-    settings: BTreeMap<TerminalId, TerminalSettings>,
+    places: Places,
     /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
     keys: Vec<Mutex<()>>,
 }
@@ -146,18 +157,30 @@ impl Fleet {
         let board = Arc::new(Board::default());
         let names: Vec<TerminalId> = settings.terminals.iter().map(|terminal| terminal.id.clone()).collect();
         let watch = Arc::new(Watch::new(Arc::clone(&board), Arc::clone(&metrics), &names, &ledger));
-        let mut restored: BTreeMap<TerminalId, (Vec<Session>, bool)> =
-            names.iter().map(|name| (name.clone(), (Vec::new(), ledger.draining(name)))).collect();
+        let drained: BTreeSet<TerminalId> = ledger.drained().cloned().collect();
+        let mut open: BTreeMap<TerminalId, Vec<SessionId>> = BTreeMap::new();
         for session in ledger.into_sessions() {
             board.publish_session(&session);
-            if session.ended() {
-                continue;
+            if !session.ended() {
+                open.entry(session.terminal.clone()).or_default().push(session.id);
             }
-            match restored.get_mut(&session.terminal) {
-                Some((sessions, _)) => sessions.push(session),
-                None => error!(terminal = %session.terminal, session = %session.id, state = session.state_name(),
-                    "the journal holds an open session of a terminal that is not configured: nobody can dispose of it"),
+        }
+        let places = Places::default();
+        let mut leavers: Vec<TerminalSettings> = Vec::new();
+        for settings in settings.remembered {
+            // Two of them at one place cannot both have something open there, unless somebody has exchanged the journal.
+            let free = !leavers.iter().any(|other| exclude_each_other(other, &settings));
+            if free && open.contains_key(&settings.id) {
+                places.put(settings.clone());
+                leavers.push(settings);
+            } else {
+                places.remember(settings);
             }
+        }
+        settings.terminals.iter().for_each(|terminal| places.announce(terminal));
+        for (terminal, sessions) in open.iter().filter(|(terminal, _)| !places.has(terminal)) {
+            error!(%terminal, ?sessions, "open sessions of a terminal that is not configured, and of which the journal does not know how \
+                to reach it: nobody can dispose of them");
         }
         let inner = Arc::new(Inner {
             journal,
@@ -169,13 +192,13 @@ impl Fleet {
             currency: settings.currency,
             unsound: settings.unsound,
             roster: DashMap::new(),
-            settings: settings.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.clone())).collect(),
+            places,
             keys: (0..KEY_LOCKS).map(|_| Mutex::new(())).collect(),
         });
         let here = Arbiter::current();
         let arbiters = if settings.arbiters.is_empty() { vec![here] } else { settings.arbiters };
-        let dealt = settings.terminals.into_iter().zip(arbiters.iter().cycle().cloned()).collect();
-        let supervisor = FleetActor::new(Arc::clone(&inner), settings.supervision, dealt, restored).start();
+        let supervisor =
+            FleetActor::new(Arc::clone(&inner), settings.supervision, settings.terminals, leavers, drained, arbiters).start();
         Self { inner, supervisor }
     }
 
@@ -183,16 +206,18 @@ impl Fleet {
         if let Some(actor) = self.inner.roster.get(terminal) {
             return Ok(actor.value().clone());
         }
-        if self.inner.settings.contains_key(terminal) {
-            return Err(rebuilding(terminal));
+        if !self.inner.places.has(terminal) {
+            return Err(Refusal::TerminalUnknown(terminal.to_string()));
         }
-        Err(Refusal::TerminalUnknown(terminal.to_string()))
+        // One that has never run waits for another.
+        let waits = self.inner.board.terminal(terminal).and_then(|view| view.refuses_cards);
+        Err(waits.map_or_else(|| rebuilding(terminal), |why| Refusal::TerminalNotReady { terminal: terminal.clone(), why }))
     }
 
     fn configured(&self, terminal: &str) -> Result<TerminalId, Refusal> {
         let unknown = || Refusal::TerminalUnknown(terminal.to_owned());
         let id: TerminalId = terminal.parse().map_err(|_| unknown())?;
-        if self.inner.settings.contains_key(&id) { Ok(id) } else { Err(unknown()) }
+        if self.inner.places.has(&id) { Ok(id) } else { Err(unknown()) }
     }
 
     async fn ask<M, T>(&self, terminal: &TerminalId, message: M) -> Result<T, Refusal>
@@ -266,7 +291,7 @@ impl Fleet {
 
     /// A session that has ended changes no more; but whoever repeats a request gets the same answer.
     fn command_ended(&self, session: Session, command: Command) -> Result<Session, Refusal> {
-        let Some(settings) = self.inner.settings.get(&session.terminal) else {
+        let Some(settings) = self.inner.places.settings(&session.terminal) else {
             return Err(Refusal::TerminalUnknown(session.terminal.to_string()));
         };
         let rules = Rules {
@@ -379,7 +404,8 @@ impl Fleet {
             Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
         };
         let unsound = self.inner.unsound.as_ref().map(|why| format!("the journal does not follow from itself: {why}"));
-        let terminals = self.inner.settings.keys().filter_map(|terminal| match self.inner.board.terminal(terminal) {
+        let names = self.inner.places.names();
+        let terminals = names.iter().filter_map(|terminal| match self.inner.board.terminal(terminal) {
             None => Some(format!("{terminal} is being started")),
             Some(view) if view.link == LinkState::Up && !view.reconciled => Some(format!("{terminal} is not reconciled yet")),
             Some(view) if view.link == LinkState::Down && view.last_error.is_none() && !view.reconciled => {
@@ -390,9 +416,16 @@ impl Fleet {
         let (open, _) = self.inner.board.sessions(&Filter { undisposed: true, limit: usize::MAX, ..Filter::default() });
         let strangers = open
             .into_iter()
-            .filter(|session| !self.inner.settings.contains_key(&session.terminal))
+            .filter(|session| !self.inner.places.has(&session.terminal))
             .map(|session| format!("session {} is open on {}, which is not configured", session.id, session.terminal));
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
+    }
+
+    /// Follows another configuration: who is not in it any more leaves when nothing is open on it, who is new begins, who is changed
+    /// changes, and nobody else is touched. Nothing is changed when it is refused.
+    pub async fn reconfigure(&self, terminals: Vec<TerminalSettings>, supervision: Supervision) -> Result<Applied, Refusal> {
+        let gone = |_| Err(Refusal::Draining("the orchestrator".to_owned()));
+        self.supervisor.send(Reconfigure { terminals, supervision }).await.unwrap_or_else(gone)
     }
 
     /// What time it is for the fleet.

@@ -71,6 +71,11 @@ impl History {
         Self { settings, failures: VecDeque::new(), in_a_row: 0, quarantined: false, settled_at: None }
     }
 
+    /// Other limits from now on.
+    pub fn supervise(&mut self, settings: Supervision) {
+        self.settings = settings;
+    }
+
     /// The link is up and set up.
     pub fn settled(&mut self, now: Timestamp) {
         self.settled_at = Some(now);

@@ -51,6 +51,7 @@ impl Rig {
         let journal = MemoryJournal::with(records);
         let settings = Settings {
             terminals: config.terminals,
+            remembered: Vec::new(),
             supervision: config.supervision,
             currency: config.site.currency,
             arbiters: Vec::new(),

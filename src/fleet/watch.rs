@@ -81,22 +81,31 @@ impl Watch {
     /// A watch over terminals whose past is in the ledger.
     pub(super) fn new(board: Arc<Board>, metrics: Arc<Metrics>, terminals: &[TerminalId], ledger: &Ledger) -> Self {
         let mut tallies: BTreeMap<TerminalId, Tally> = BTreeMap::new();
-        for terminal in terminals {
-            tallies.entry(terminal.clone()).or_default().movements = ledger.movements(terminal);
-        }
         for session in ledger.sessions() {
             tallies.entry(session.terminal.clone()).or_default().add(session, 1);
         }
+        for (terminal, tally) in &mut tallies {
+            tally.movements = ledger.movements(terminal);
+        }
+        let watch = Self { board, metrics, tallies: Mutex::new(tallies) };
+        terminals.iter().for_each(|terminal| watch.begin(terminal));
+        watch.strand(terminals);
+        watch
+    }
+
+    /// The series of this terminal say what is known of it, also from the time before it was last taken out of the configuration.
+    pub(super) fn begin(&self, terminal: &TerminalId) {
+        self.tally(terminal, |_| {});
+    }
+
+    /// These terminals are there; what is open on others is nobody's.
+    pub(super) fn strand(&self, terminals: &[TerminalId]) {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let strangers = tallies.iter().filter(|(terminal, _)| !terminals.contains(terminal));
         let (stranded, minor) = strangers.fold((0_i64, 0_i64), |(stranded, minor), (_, tally)| {
             (stranded.saturating_add(tally.undisposed), minor.saturating_add(tally.held_minor))
         });
-        metrics.set_stranded(count(stranded), u64::try_from(minor).unwrap_or(0));
-        let watch = Self { board, metrics, tallies: Mutex::new(tallies) };
-        for terminal in terminals {
-            watch.tally(terminal, |_| {});
-        }
-        watch
+        self.metrics.set_stranded(count(stranded), u64::try_from(minor).unwrap_or(0));
     }
 
     fn tally(&self, terminal: &TerminalId, change: impl FnOnce(&mut Tally)) {

@@ -56,6 +56,14 @@ pub enum Fact {
     },
     /// A terminal's actor crashed and was built anew from the journal.
     Rebuilt,
+    /// A terminal is configured like this from now on: what is needed to reach it and to dispose of what it holds, also when it is
+    /// configured no more. Nothing of it is secret.
+    Configured {
+        /// As in the configuration, key by key.
+        settings: serde_json::Value,
+    },
+    /// A terminal is configured no more, or as another device, and has nothing open.
+    Removed,
     /// Our holds were compared with the terminal's.
     Reconciled {
         /// What was compared, found and done.
@@ -219,11 +227,29 @@ pub enum Fact {
     NumberReused {
         /// The other session.
         by: SessionId,
+        /// The other session has found it in the terminal's list, and was not told of it: it may be this one's hold after all.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        listed: bool,
     },
     /// We cannot find out any more; a person must.
     BecameUncertain {
         /// Why, in words for a person.
         why: String,
+    },
+    /// A person says how it ended, and another one must say the same (`api.resolve_requires_two`). Takes the place of the same person's
+    /// earlier words.
+    ResolutionProposed {
+        /// How it ended, says the person.
+        outcome: Outcome,
+        /// The person's words.
+        note: String,
+        /// The name of the person's token.
+        by: String,
+    },
+    /// What was proposed does not stand any more.
+    ResolutionWithdrawn {
+        /// Whose token it was.
+        by: String,
     },
     /// A person has settled it.
     Resolved {
@@ -233,6 +259,9 @@ pub enum Fact {
         note: String,
         /// The name of the person's token.
         by: String,
+        /// Whose proposal this confirms; none when one person was enough.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed_by: Option<String>,
     },
 }
 
@@ -245,6 +274,8 @@ impl Fact {
             Self::Drained { .. } => "drained",
             Self::Resumed { .. } => "resumed",
             Self::Rebuilt => "rebuilt",
+            Self::Configured { .. } => "configured",
+            Self::Removed => "removed",
             Self::Reconciled { .. } => "reconciled",
             Self::ButtonPressed { .. } => "button_pressed",
             Self::Opened { .. } => "opened",
@@ -271,6 +302,8 @@ impl Fact {
             Self::Disposed { .. } => "disposed",
             Self::NumberReused { .. } => "number_reused",
             Self::BecameUncertain { .. } => "became_uncertain",
+            Self::ResolutionProposed { .. } => "resolution_proposed",
+            Self::ResolutionWithdrawn { .. } => "resolution_withdrawn",
             Self::Resolved { .. } => "resolved",
         }
     }

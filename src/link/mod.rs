@@ -44,6 +44,17 @@ pub enum Address {
     },
 }
 
+impl Address {
+    /// What makes two links the same: neither the baud rate, nor the case of a host name, nor TLS matters.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_ascii_lowercase(),
+            Self::Tls(tls) => tls.address.to_ascii_lowercase(),
+            Self::Serial { path, .. } => path.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

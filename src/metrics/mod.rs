@@ -12,6 +12,7 @@ mod terminal;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::metrics::{Counter, Gauge, Histogram};
@@ -34,7 +35,8 @@ const HEADER_BYTES: usize = 250;
 /// All metrics of one fleet.
 pub struct Metrics {
     program: Part,
-    terminals: BTreeMap<TerminalId, TerminalMetrics>,
+    currency: Currency,
+    terminals: RwLock<Terminals>,
     append_duration: Histogram,
     journal_errors: Counter,
     journal_writable: Gauge,
@@ -45,16 +47,22 @@ pub struct Metrics {
     process: Option<Process>,
 }
 
+#[derive(Default)]
+struct Terminals {
+    present: BTreeMap<TerminalId, Arc<TerminalMetrics>>,
+    /// Those that are configured no more: their series are not shown, and go on when they come back.
+    former: BTreeMap<(TerminalId, &'static str), Arc<TerminalMetrics>>,
+}
+
 impl Metrics {
     /// The metrics of these terminals, all at 0.
     pub fn new(version: &str, revision: &str, currency: Currency, terminals: &[(TerminalId, Family)]) -> Self {
         let program = Part::new();
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
         program.gauge(&names::BUILD_INFO, build).set(1.0);
-        let terminals =
-            terminals.iter().map(|(id, family)| (id.clone(), TerminalMetrics::new(id, *family, currency))).collect();
-        Self {
-            terminals,
+        let metrics = Self {
+            currency,
+            terminals: RwLock::default(),
             append_duration: program.histogram(&names::JOURNAL_APPEND_DURATION, Vec::new()),
             journal_errors: program.counter(&names::JOURNAL_ERRORS, Vec::new()),
             journal_writable: program.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
@@ -64,13 +72,36 @@ impl Metrics {
             api_certificate_expiry: program.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
             process: Process::new(&program),
             program,
+        };
+        terminals.iter().for_each(|(id, family)| metrics.begin_terminal(id, *family));
+        metrics
+    }
+
+    /// The series of one more terminal begin, or those of one that has come back go on.
+    pub fn begin_terminal(&self, id: &TerminalId, family: Family) {
+        let mut terminals = self.terminals.write().unwrap_or_else(PoisonError::into_inner);
+        let former = terminals.former.remove(&(id.clone(), family.as_str()));
+        let begun = former.unwrap_or_else(|| Arc::new(TerminalMetrics::new(id, family, self.currency)));
+        terminals.present.insert(id.clone(), begun);
+    }
+
+    /// A terminal is configured no more, and nothing of it is open: its series end, so that no alert looks at what they said last.
+    pub fn end_terminal(&self, id: &TerminalId, family: Family) {
+        let mut terminals = self.terminals.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ended) = terminals.present.remove(id) {
+            terminals.former.insert((id.clone(), family.as_str()), ended);
         }
+    }
+
+    fn all(&self) -> Vec<Arc<TerminalMetrics>> {
+        self.terminals.read().unwrap_or_else(PoisonError::into_inner).present.values().cloned().collect()
     }
 
     /// Everything, in Prometheus' text format.
     pub fn render(&self) -> String {
         let program = self.program.text(|| self.update_process());
-        let terminals: Vec<_> = self.terminals.values().map(TerminalMetrics::text).collect();
+        let terminals = self.all();
+        let terminals: Vec<_> = terminals.iter().map(|terminal| terminal.text()).collect();
         let parts = || std::iter::once(&program).chain(&terminals);
 
         let lines: usize = parts().flat_map(|sections| sections.iter()).map(String::len).sum();
@@ -90,7 +121,7 @@ impl Metrics {
     /// would grow for ever where nobody scrapes. To be called often, on a thread on which nobody waits.
     pub fn upkeep(&self) {
         drop(self.program.text(|| ()));
-        for terminal in self.terminals.values() {
+        for terminal in self.all() {
             drop(terminal.text());
         }
     }
@@ -102,8 +133,8 @@ impl Metrics {
     }
 
     /// A terminal's own; none when it was not configured.
-    pub fn terminal(&self, terminal: &TerminalId) -> Option<&TerminalMetrics> {
-        self.terminals.get(terminal)
+    pub fn terminal(&self, terminal: &TerminalId) -> Option<Arc<TerminalMetrics>> {
+        self.terminals.read().unwrap_or_else(PoisonError::into_inner).present.get(terminal).cloned()
     }
 
     /// An append took so long until it was durable.

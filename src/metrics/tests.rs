@@ -175,6 +175,26 @@ fn names_of_other_modules_are_the_same_here() {
     assert_eq!(names::STATES, crate::terminal::view::STATES);
 }
 
+/// A terminal that is gone has no series, so that no alert looks at its last words, and the others keep theirs; one that comes back
+/// counts on from where it was.
+#[test]
+fn the_series_of_a_terminal_that_is_gone_are_gone() {
+    let metrics = metrics(2);
+    let names: Vec<&str> = vec!["bay-01", "bay-02"];
+    let lines = |of: &str| metrics.render().lines().filter(|line| line.contains(&format!("{{terminal=\"{of}\","))).count();
+    let before: Vec<usize> = names.iter().map(|name| lines(name)).collect();
+    assert!(before.iter().all(|lines| *lines > 50), "{before:?}");
+    let (gone, family) = ("bay-01".parse().unwrap(), Family::Apollo);
+    metrics.terminal(&gone).unwrap().approved();
+    metrics.end_terminal(&gone, family);
+    assert!(metrics.terminal(&gone).is_none());
+    assert_eq!((lines("bay-01"), lines("bay-02")), (0, before[1]));
+    metrics.begin_terminal(&gone, family);
+    assert_eq!((lines("bay-01"), lines("bay-02")), (before[0], before[1]));
+    let counted = "quittance_sessions_approved_total{terminal=\"bay-01\",family=\"apollo\"} 1";
+    assert!(metrics.render().lines().any(|line| line == counted));
+}
+
 /// A part's text is kept while nothing of it changes; each kind of series ends that, and so does the terminal's state.
 #[test]
 fn a_scrape_never_shows_what_was() {

@@ -156,7 +156,11 @@ impl Plan {
             let its_own = if place < without { None } else { unknown.next() };
             if let Some(id) = its_own {
                 self.verdicts.push((session.id, Verdict::Adopt(id)));
-                self.found(DiscrepancyKind::LostApproval, Some(id), Some(session.id));
+                if another(id) {
+                    self.found_contested(id, session.id);
+                } else {
+                    self.found(DiscrepancyKind::LostApproval, Some(id), Some(session.id));
+                }
             } else if !in_one && session.changed_at < question.began && !bank_may_answer(question, session) {
                 // Doubt that is younger than the lists is about a hold that they could not show yet.
                 self.verdicts.push((session.id, Verdict::NoHold));
@@ -174,6 +178,14 @@ impl Plan {
     fn found(&mut self, kind: DiscrepancyKind, id: Option<TerminalSessionId>, session: Option<SessionId>) {
         let (action, why) = sentences(kind);
         self.push(kind, id, session, action, why);
+    }
+
+    fn found_contested(&mut self, id: TerminalSessionId, session: SessionId) {
+        let action = "The session takes the hold as its own, and the hold is voided. The older session with this number stays uncertain, \
+                      and nothing is sent about it any more.";
+        let why = "The terminal had forgotten the number, and has listed it again twice in a row since the answer to this session's \
+                   authorisation was lost: it may be either session's, and neither card may pay for the other.";
+        self.push(DiscrepancyKind::LostApproval, Some(id), Some(session), action, why);
     }
 
     fn found_orphan(&mut self, id: TerminalSessionId, policy: OrphanPolicy) {
@@ -211,12 +223,13 @@ fn bank_may_answer(question: &Question<'_>, session: &Session) -> bool {
     session.asked_bank_at.is_some_and(|at| question.began < at.after(question.authorise_timeout))
 }
 
-/// A session whose hold the terminal had forgotten, and a bank that was asked since by another session that does not know what it
-/// got: a terminal that begins its numbers anew may have given this one to the other.
+/// A session whose hold the terminal had forgotten, whatever was decided since, and a bank that may have answered after that to another
+/// session, which does not know what it got: a terminal that begins its numbers anew may have given this one to the other.
 fn contested(question: &Question<'_>, session: &Session) -> bool {
+    let Some(lost) = session.hold.as_ref().and_then(|hold| hold.doubted_since) else { return false };
     let unknown = |other: &&Session| matches!(other.state, State::Authorising(_) | State::InDoubt(_));
-    let since = |other: &Session| other.asked_bank_at.is_some_and(|at| at >= session.changed_at);
-    matches!(session.state, State::Uncertain(_)) && question.sessions.iter().filter(unknown).any(since)
+    let since = |other: &Session| other.asked_bank_at.is_some_and(|at| at.after(question.authorise_timeout) >= lost);
+    session.undisposed() && question.sessions.iter().filter(unknown).any(since)
 }
 
 fn last_attempt_unanswered(disposal: &Disposal) -> bool {

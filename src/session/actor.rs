@@ -14,7 +14,7 @@ use crate::id::SessionId;
 use crate::journal::{Entry, Journal, JournalError, Record};
 use crate::time::Clock;
 
-use super::machine::{Effect, Input, Machine, Step};
+use super::machine::{Effect, Input, Machine, Rules, Step};
 use super::refusal::Refusal;
 use super::state::{Illegal, Session};
 
@@ -44,6 +44,11 @@ pub enum StopReason {
     /// Its terminal's actor is gone; another one is built from the journal.
     Orphaned,
 }
+
+/// Other rules from now on: the configuration was read again. What a session's records say stays as it is.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct NewRules(pub Rules);
 
 /// The right to speak for a terminal's sessions. A terminal's actor that ends for whatever reason takes it back, so that what
 /// is left of its sessions cannot append beside the ones that are rebuilt.
@@ -269,5 +274,15 @@ impl Handler<Deliver> for SessionActor {
         }
         self.inbox.push_back(deliver);
         self.pump(ctx);
+    }
+}
+
+impl Handler<NewRules> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, NewRules(rules): NewRules, ctx: &mut Self::Context) {
+        self.machine.set_rules(rules);
+        // A timer may be due at another time now.
+        self.rest(ctx);
     }
 }

@@ -14,7 +14,13 @@ use super::state::{Failure, State};
 
 impl Machine {
     pub(super) fn decide(&self, decision: Decision, by: DecidedBy) -> Step {
-        self.and_ask_turn(Step::append([Fact::DisposalDecided { decision, by }]), self.ready)
+        self.and_ask_turn(Step::append([Fact::DisposalDecided { decision, by }]), self.ready && !self.waits_for_list())
+    }
+
+    /// It was missing, and the terminal has not listed it again on this link.
+    fn waits_for_list(&self) -> bool {
+        let doubted = self.session.hold.as_ref().is_some_and(|hold| hold.doubted_since.is_some());
+        doubted && self.rules.family.lists_sessions() && !self.listed
     }
 
     pub(super) fn and_ask_turn(&self, step: Step, ready: bool) -> Step {
@@ -34,13 +40,13 @@ impl Machine {
             return None;
         }
         match self.session.state {
+            // One that was missing is asked for again only when the terminal lists it again.
+            _ if self.waits_for_list() => return None,
             State::Disposing => {}
             // A number that the terminal has forgotten may come to mean another session: never ask for it again.
             State::Uncertain(_) if disposal.last_failure == Some(Failure::Refused(Some(Reason::SESSION_NOT_FOUND.0))) => {
                 return None;
             }
-            // One that was missing is asked for again only when the terminal lists it again.
-            State::Uncertain(_) if self.rules.family.lists_sessions() && !self.listed => return None,
             State::Uncertain(_) => {}
             _ => return None,
         }
@@ -128,13 +134,13 @@ impl Machine {
         step.busy_with(Errand::Idle)
     }
 
-    pub(super) fn number_reused(&self, by: SessionId) -> Step {
+    pub(super) fn number_reused(&self, by: SessionId, listed: bool) -> Step {
         let held = matches!(self.session.state, State::Held | State::Disposing | State::Uncertain(_));
         if !held || self.session.hold.is_none() || self.session.number_reused() {
             return Step::none();
         }
         let mut step = self.turn_lost();
-        step.append.push(Fact::NumberReused { by });
+        step.append.push(Fact::NumberReused { by, listed });
         step
     }
 

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
-use crate::journal::record::{Fact, Outcome};
+use crate::journal::record::{Fact, Origin, Outcome};
 use crate::money::Amount;
+use crate::time::Timestamp;
 
 use super::state::{Illegal, Session, State};
 
@@ -15,6 +18,7 @@ use super::state::{Illegal, Session, State};
 pub struct Ledger {
     sessions: BTreeMap<SessionId, Session>,
     draining: BTreeMap<TerminalId, bool>,
+    configured: BTreeMap<TerminalId, Vec<(Timestamp, Value)>>,
     movements: BTreeMap<TerminalId, Movements>,
 }
 
@@ -103,10 +107,13 @@ impl Ledger {
         match (&entry.fact, &entry.terminal) {
             (Fact::Drained { .. }, Some(terminal)) => drop(self.draining.insert(terminal.clone(), true)),
             (Fact::Resumed { .. }, Some(terminal)) => drop(self.draining.insert(terminal.clone(), false)),
+            (Fact::Configured { settings }, Some(terminal)) => {
+                self.configured.entry(terminal.clone()).or_default().push((entry.at, settings.clone()));
+            }
             _ => {}
         }
         let Some(id) = entry.session else { return Ok(()) };
-        if let Fact::NumberReused { by } = &entry.fact {
+        if let Fact::NumberReused { by, .. } = &entry.fact {
             self.may_have_number(id, *by).map_err(unsound)?;
         }
         let before = self.sessions.get(&id);
@@ -123,11 +130,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// A number can only have been given to a session of the same terminal that has asked the bank.
+    /// A number can only have been given to a session of the same terminal that has asked the bank, or found it in the terminal's list.
     fn may_have_number(&self, id: SessionId, by: SessionId) -> Result<(), Illegal> {
         let terminal = self.sessions.get(&id).map(|session| &session.terminal);
         let other = self.sessions.get(&by).filter(|other| Some(&other.terminal) == terminal);
-        match other.and_then(|other| other.asked_bank_at) {
+        match other.filter(|other| other.asked_bank_at.is_some() || other.origin == Origin::Orphan) {
             Some(_) => Ok(()),
             None => Err(Illegal::Disagrees { fact: "number_reused", why: "the other session has asked for no hold there" }),
         }
@@ -164,9 +171,14 @@ impl Ledger {
         self.sessions.into_values()
     }
 
-    /// Whether somebody has told a terminal to take no new card flows.
-    pub fn draining(&self, terminal: &TerminalId) -> bool {
-        self.draining.get(terminal).copied().unwrap_or(false)
+    /// Terminals that somebody has told to take no new card flows.
+    pub fn drained(&self) -> impl Iterator<Item = &TerminalId> {
+        self.draining.iter().filter(|(_, draining)| **draining).map(|(terminal, _)| terminal)
+    }
+
+    /// How each terminal was configured, and since when; oldest first.
+    pub fn configured(&self) -> &BTreeMap<TerminalId, Vec<(Timestamp, Value)>> {
+        &self.configured
     }
 
     /// What has come and gone on one terminal.

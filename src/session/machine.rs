@@ -58,10 +58,12 @@ pub enum Input {
     Updated(link::Outcome),
     /// The terminal's list has been compared with our memory.
     Listed(Verdict),
-    /// The terminal has given the number of our hold to another session.
+    /// The terminal has given the number of our hold to another session, or may have.
     NumberReused {
         /// The other one.
         by: SessionId,
+        /// The other one has found it in the terminal's list, and was not told of it.
+        listed: bool,
     },
     /// Somebody wants something.
     Command(Command),
@@ -194,6 +196,11 @@ impl Machine {
         &self.rules
     }
 
+    /// Other rules decide from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// What it is busy with.
     pub fn errand(&self) -> Errand {
         self.errand
@@ -233,7 +240,7 @@ impl Machine {
             Input::Attempted(outcome) => self.attempted(outcome, now),
             Input::Updated(outcome) => self.updated(outcome),
             Input::Listed(verdict) => Step { listed: Some(verdict == Verdict::Present), ..self.listed(verdict, now) },
-            Input::NumberReused { by } => self.number_reused(by),
+            Input::NumberReused { by, listed } => self.number_reused(by, listed),
             Input::Command(command) => return self.command(command, now),
             Input::Tick => self.tick(now),
         };

@@ -3,7 +3,7 @@
 //! * [`state`]: what a session is. It follows from its records alone, live and after a crash ([`Session::after`]).
 //! * [`machine`]: what is to be done about it. Pure: an [`Input`] and the time give a [`machine::Step`], that is facts to append and,
 //!   only once they are durable, effects. Its halves: `flow` until there is a hold, `attempt` from the decision to its end.
-//! * [`wish`]: what people want of it. [`update`]: that the hold be raised or lowered.
+//! * [`wish`]: what people want of it. [`update`]: that the hold be raised or lowered. [`resolution`]: how it ended, as a person says.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod machine;
 pub mod policy;
 pub mod refusal;
+pub mod resolution;
 pub mod state;
 #[cfg(test)]
 mod tests;

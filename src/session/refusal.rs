@@ -105,6 +105,43 @@ pub enum Refusal {
         /// What it is.
         state: &'static str,
     },
+    /// Nothing to be settled by a person, or not yet.
+    #[error("a person settles what is uncertain or stuck, but session {session} is {state}{since}")]
+    NotStuck {
+        /// Which.
+        session: SessionId,
+        /// What it is.
+        state: &'static str,
+        /// Until when the program goes on alone, in words; empty when there is nothing to settle.
+        since: String,
+    },
+    /// The terminal is just being asked, and its answer goes before a person's word.
+    #[error("session {0} is just being disposed of; its answer comes within a minute or so: ask again then")]
+    AttemptUnderWay(SessionId),
+    /// One person does not settle it (`api.resolve_requires_two`).
+    #[error(
+        "{proposed_by} has proposed this for session {session}, and another person has to say the same \
+         (api.resolve_requires_two)"
+    )]
+    NeedsAnotherPerson {
+        /// Which.
+        session: SessionId,
+        /// Who.
+        proposed_by: String,
+    },
+    /// Another person says something else.
+    #[error(
+        "{proposed_by} has proposed that session {session} is {proposed}: say the same, or withdraw the proposal, before \
+         another is made"
+    )]
+    ResolutionConflict {
+        /// Which.
+        session: SessionId,
+        /// Who.
+        proposed_by: String,
+        /// What.
+        proposed: String,
+    },
     /// There is, or may be, a hold.
     #[error("session {session} has or may have a hold (it is {state}): commit or void it")]
     HasHold {
@@ -136,6 +173,10 @@ impl Refusal {
             Self::UpdateUnderWay { .. } => "update_under_way",
             Self::UpdateDeclined { .. } => "update_declined",
             Self::NoCard { .. } => "no_card",
+            Self::NotStuck { .. } => "not_supported",
+            Self::AttemptUnderWay(_) => "attempt_under_way",
+            Self::NeedsAnotherPerson { .. } => "needs_another_person",
+            Self::ResolutionConflict { .. } => "resolution_conflict",
             Self::HasHold { .. } => "has_hold",
         }
     }

@@ -5,7 +5,7 @@
 //!  Opened ──► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
 //!    │  │      ▲  │   │         │       │  ▲                    ▲
 //!    │  ▼      │  │   ▼         │       ▼  │ (a late decision)  │
-//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer, or Resolved by a person)
+//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer; or a person, see [`super::resolution`])
 //!    ▼  ▼         ▼   │ (no hold)
 //!  Ended(Declined | Cancelled | Failed): no hold was ever placed
 //! ```
@@ -18,6 +18,7 @@ use crate::journal::record::{
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
+use super::resolution::Resolution;
 use super::update::Update;
 
 /// A session, as its records tell it.
@@ -57,6 +58,8 @@ pub struct Session {
     pub energy: Option<Amount>,
     /// What was decided of the hold, and what came of it.
     pub disposal: Option<Disposal>,
+    /// What a person says of its end: proposed while it is open, and settled when it has ended.
+    pub resolution: Option<Resolution>,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When its last record was made.
@@ -111,6 +114,9 @@ pub struct Hold {
     pub dead_man: DeadMan,
     /// The session to which the terminal has given the number since.
     pub reused_by: Option<SessionId>,
+    /// Since when it has not been certain that the terminal still has it. A terminal that lists its sessions must have listed it again
+    /// before anything is sent about it, whatever has been decided since: its number may have come to mean another.
+    pub doubted_since: Option<Timestamp>,
 }
 
 /// The way to the end of a hold.
@@ -268,6 +274,7 @@ impl Session {
             update: None,
             energy: None,
             disposal: None,
+            resolution: None,
             created_at: entry.at,
             changed_at: entry.at,
         })
@@ -313,6 +320,7 @@ impl Session {
                 self.state = State::Cancelled(*by)
             }
             (State::Opened | State::CardRead(_) | State::Authorising(_) | State::InDoubt(_), Fact::Failed { why }) => {
+                self.resolution = None;
                 self.state = State::Failed(why.clone())
             }
             (State::Held, Fact::EnergyReported { amount }) => {
@@ -333,7 +341,9 @@ impl Session {
             {
                 self.decide(*decision, *by, at)?;
             }
-            (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by }) => self.reuse(*by)?,
+            (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by, listed }) => {
+                self.reuse(*by, *listed)?;
+            }
             (
                 State::Disposing | State::Uncertain(_),
                 Fact::AttemptStarted { .. }
@@ -348,16 +358,15 @@ impl Session {
                 self.dispose(*outcome, *confirmed_by)?;
             }
             (State::InDoubt(_) | State::Held | State::Disposing, Fact::BecameUncertain { why }) => {
+                if let Some(hold) = &mut self.hold {
+                    hold.doubted_since = Some(at);
+                }
                 self.state = State::Uncertain(why.clone());
             }
-            (State::Uncertain(_), Fact::Resolved { outcome, .. }) => {
-                self.within_hold(kind, *outcome)?;
-                if let Some(disposal) = &mut self.disposal {
-                    disposal.under_way = false;
-                    disposal.confirmed_by = Some(ConfirmedBy::Person);
-                }
-                self.state = State::Disposed(*outcome);
-            }
+            (
+                State::InDoubt(_) | State::Disposing | State::Uncertain(_),
+                Fact::ResolutionProposed { .. } | Fact::ResolutionWithdrawn { .. } | Fact::Resolved { .. },
+            ) => self.resolve(fact, at)?,
             (
                 State::Opened
                 | State::CardRead(_)
@@ -388,22 +397,32 @@ impl Session {
                 at_end: *at_end,
                 dead_man: *dead_man,
                 reused_by: None,
+                doubted_since: None,
             });
+            // What was said of it was said of a hold that nobody knew.
+            self.resolution = None;
             self.state = State::Held;
         }
     }
 
-    fn reuse(&mut self, by: SessionId) -> Result<(), Illegal> {
+    fn reuse(&mut self, by: SessionId, listed: bool) -> Result<(), Illegal> {
         const FACT: &str = "number_reused";
         let Some(hold) = self.hold.as_mut().filter(|hold| hold.reused_by.is_none() && by != self.id) else {
             return Err(Illegal::Disagrees { fact: FACT, why: "there is no hold, or it is known already" });
         };
         hold.reused_by = Some(by);
-        self.state = State::Uncertain(format!(
-            "the terminal has given the number {} to session {by} as well, so it has forgotten this one: a commit or void of the \
-             number would end the other",
-            hold.terminal_session_id
-        ));
+        let number = hold.terminal_session_id;
+        self.state = State::Uncertain(if listed {
+            format!(
+                "the terminal had forgotten its number {number} and lists it again, and it may be session {by}'s, whose \
+                 authorisation was not answered: that one has taken it over and voids it, and whose hold it was nobody here knows"
+            )
+        } else {
+            format!(
+                "the terminal has given the number {number} to session {by} as well, so it has forgotten this one: a commit or \
+                 void of the number would end the other"
+            )
+        });
         Ok(())
     }
 
@@ -430,6 +449,8 @@ impl Session {
             last_failure: None,
             confirmed_by: None,
         });
+        // What was said of it was said before anybody had decided.
+        self.resolution = None;
         self.state = State::Disposing;
         Ok(())
     }
@@ -494,11 +515,13 @@ impl Session {
             disposal.under_way = false;
             disposal.confirmed_by = Some(confirmed_by);
         }
+        // The terminal's word goes before what somebody has proposed.
+        self.resolution = None;
         self.state = State::Disposed(outcome);
         Ok(())
     }
 
-    fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
+    pub(super) fn within_hold(&self, fact: &'static str, outcome: Outcome) -> Result<(), Illegal> {
         let held = self.held_at_most().or(self.hold.as_ref().and_then(|hold| hold.amount)).or(self.amount_requested);
         match (outcome, held) {
             (Outcome::Committed(amount), Some(held)) if amount > held => {

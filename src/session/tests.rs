@@ -6,6 +6,7 @@ mod disposal;
 mod ledger;
 mod machine;
 mod random;
+mod resolution;
 mod reuse;
 mod rows;
 mod state;
@@ -155,7 +156,16 @@ fn later_id() -> SessionId {
 }
 
 fn number_reused() -> Fact {
-    Fact::NumberReused { by: later_id() }
+    Fact::NumberReused { by: later_id(), listed: false }
+}
+
+fn proposed() -> Fact {
+    Fact::ResolutionProposed { outcome: Ending::Voided, note: "seen in the portal".to_owned(), by: "anna".to_owned() }
+}
+
+fn resolved_by_another() -> Fact {
+    let (note, by) = ("seen there, too".to_owned(), "ben".to_owned());
+    Fact::Resolved { outcome: Ending::Voided, note, by, proposed_by: Some("anna".to_owned()) }
 }
 
 fn uncertain() -> Fact {

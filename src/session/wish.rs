@@ -26,12 +26,19 @@ pub enum Command {
     Update(Amount),
     /// End the card flow; there is no hold yet.
     Cancel,
-    /// A person settles what is uncertain.
+    /// A person settles what is uncertain or stuck.
     Resolve {
         /// How it ended.
         outcome: Outcome,
         /// The person's words.
         note: String,
+        /// The name of the person's token.
+        by: String,
+        /// Another person must say the same (`api.resolve_requires_two`).
+        needs_two: bool,
+    },
+    /// A person takes back what was proposed.
+    WithdrawResolution {
         /// The name of the person's token.
         by: String,
     },
@@ -56,7 +63,8 @@ impl Machine {
                 | State::Uncertain(_)
                 | State::Disposed(_) => Err(Refusal::HasHold { session: self.session.id, state: self.session.state_name() }),
             },
-            Command::Resolve { outcome, note, by } => self.resolve(outcome, note, by),
+            Command::Resolve { outcome, note, by, needs_two } => self.resolve(outcome, note, by, needs_two, now),
+            Command::WithdrawResolution { by } => self.withdraw_resolution(by),
         }
     }
 
@@ -107,19 +115,6 @@ impl Machine {
             },
             (State::Held | State::Uncertain(_), Some(_), Decision::Void) => Ok(self.decide(decision, DecidedBy::Api)),
             _ => Err(self.no_hold_or_decided()),
-        }
-    }
-
-    fn resolve(&self, outcome: Outcome, note: String, by: String) -> Result<Step, Refusal> {
-        let State::Uncertain(_) = self.session.state else {
-            let (session, state) = (self.session.id, self.session.state_name());
-            return Err(Refusal::NotSupported(format!("a person settles what is uncertain, but session {session} is {state}")));
-        };
-        let held = self.session.hold.as_ref().and_then(|hold| hold.amount).or(self.session.amount_requested);
-        let held = self.session.held_at_most().or(held);
-        match (outcome, held) {
-            (Outcome::Committed(asked), Some(held)) if asked > held => Err(Refusal::OverCommit { held, asked }),
-            _ => Ok(Step::append([Fact::Resolved { outcome, note, by }])),
         }
     }
 

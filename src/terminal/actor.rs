@@ -7,8 +7,9 @@ use actix::prelude::*;
 use tracing::error;
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::record::{Report, Trigger};
+use crate::journal::record::Report;
 use crate::link::Outcome;
+use crate::money::{Amount, Currency};
 use crate::protocol::Request;
 use crate::protocol::response::{Response, TerminalState, Verdict};
 use crate::session::actor::{FromSession, Lease, StopReason as SessionStop};
@@ -65,6 +66,14 @@ pub struct TerminalActor {
     pub(super) reconciled: bool,
     pub(super) draining: bool,
     pub(super) going_down: bool,
+    /// It is configured no more, and ends when nothing is open; says why for a person.
+    pub(super) leaving: Option<String>,
+    /// So many sessions are being made durable.
+    pub(super) opening: usize,
+    /// What holds from the next link on.
+    pub(super) next_settings: Option<Box<TerminalSettings>>,
+    /// How much the open scan asks for.
+    pub(super) scan_amount: Option<Amount>,
     /// The link is to be given up as soon as no money is under way on it; says why.
     pub(super) give_up_later: Option<(Trouble, &'static str)>,
     pub(super) last_error: Option<String>,
@@ -75,17 +84,8 @@ pub struct TerminalActor {
 impl TerminalActor {
     /// An actor for a terminal with these sessions that have not ended, as the journal tells them.
     pub fn new(settings: TerminalSettings, around: Surroundings, sessions: Vec<Session>, draining: bool) -> Self {
-        let plan = Plan {
-            family: settings.family,
-            serial_number: settings.serial_number.clone(),
-            options: settings.options,
-            setup: machine::setup(&settings.policy),
-            keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),
-        };
-        let machine = Machine::new(plan, around.clock.now());
-        let Screens { site, templates } = settings.screens.clone();
-        let place = Place { site, terminal: settings.id.clone(), currency: around.currency };
-        let display = Display::new(templates, place);
+        let machine = machine(&settings, around.clock.now());
+        let display = display(&settings, around.currency);
         Self {
             settings,
             around,
@@ -108,11 +108,20 @@ impl TerminalActor {
             reconciled: false,
             draining,
             going_down: false,
+            leaving: None,
+            opening: 0,
+            next_settings: None,
+            scan_amount: None,
             give_up_later: None,
             last_error: None,
             published: None,
             reason: None,
         }
+    }
+
+    /// Whether no new card flows are taken, by somebody's wish.
+    pub(super) fn closed(&self) -> bool {
+        self.draining || self.going_down || self.leaving.is_some()
     }
 
     pub(super) fn id(&self) -> &TerminalId {
@@ -161,6 +170,9 @@ impl TerminalActor {
             self.reading_over();
         }
         self.publish();
+        if self.may_leave() {
+            self.stop(ctx);
+        }
     }
 
     fn take(&mut self, next: Next) {
@@ -222,6 +234,8 @@ impl TerminalActor {
             state: self.machine.state_name(),
             link: self.link.state,
             draining: self.draining || self.going_down,
+            leaving: self.leaving.is_some(),
+            refuses_cards: self.refuses_cards(),
             connectors: self.settings.connectors,
             undisposed: self.children.values().filter(|child| child.session.undisposed()).count(),
             identity: self.machine.identity().cloned(),
@@ -270,6 +284,24 @@ impl TerminalActor {
         self.reason = Some(StopReason::Drained);
         ctx.stop();
     }
+}
+
+/// The way to a terminal that is set up, as these settings want it.
+pub(super) fn machine(settings: &TerminalSettings, now: Timestamp) -> Machine {
+    let plan = Plan {
+        family: settings.family,
+        serial_number: settings.serial_number.clone(),
+        options: settings.options,
+        setup: machine::setup(&settings.policy),
+        keepalive: settings.keepalive.unwrap_or(SERIAL_WATCH),
+    };
+    Machine::new(plan, now)
+}
+
+/// What it shows, as these settings want it.
+pub(super) fn display(settings: &TerminalSettings, currency: Currency) -> Display {
+    let Screens { site, templates } = settings.screens.clone();
+    Display::new(templates, Place { site, terminal: settings.id.clone(), currency })
 }
 
 impl Drop for TerminalActor {
@@ -332,13 +364,15 @@ impl Handler<FromSession> for TerminalActor {
         match message {
             FromSession::Wants(session, effect) => self.wanted(ctx, session, effect),
             FromSession::Changed(session) => {
-                if matches!(session.state, State::InDoubt(_)) && self.settings.family.lists_sessions() && self.ready() {
-                    // The link came up before the doubt was durable, so it was not looked into yet.
-                    self.compare(Trigger::Connect, None);
-                }
+                // The link may have come up before a doubt was durable, so that it was not looked into yet.
+                self.compare_for(&session);
                 self.session_news(&session);
                 if let Some(child) = self.children.get_mut(&session.id) {
+                    let placed = child.session.hold.is_none() && session.hold.is_some();
                     child.session = *session;
+                    if placed {
+                        self.numbers_given_again();
+                    }
                 }
                 self.show_holds();
                 self.go_on(ctx);

@@ -108,7 +108,7 @@ impl TerminalActor {
         }
         let with_card = self.reading.as_ref().and_then(|reading| reading.until).is_some_and(|until| self.now() < until);
         match request {
-            Request::ReadCard(_) if self.draining => Err(Refusal::Draining(self.id().to_string())),
+            Request::ReadCard(_) if self.closed() => Err(Refusal::Draining(self.id().to_string())),
             Request::ReadCard(_) if !self.turns.admits() || self.children.values().any(|child| child.session.before_hold()) => {
                 Err(Refusal::TerminalBusy(self.id().clone()))
             }

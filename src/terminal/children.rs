@@ -8,11 +8,13 @@ use actix::prelude::*;
 use tracing::error;
 
 use crate::id::{SessionId, TerminalSessionId};
+use crate::journal::record::Learned;
 use crate::link::Outcome;
 use crate::protocol::Request;
 use crate::session::Session;
 use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
-use crate::session::machine::{Effect, Input, Machine as SessionMachine, Rules};
+use crate::session::machine::{Effect, Input, Machine as SessionMachine};
+use crate::time::Timestamp;
 
 use super::actor::TerminalActor;
 use super::link::Purpose;
@@ -33,11 +35,7 @@ pub(super) type Children = BTreeMap<SessionId, Child>;
 impl TerminalActor {
     pub(super) fn adopt(&mut self, ctx: &mut Context<Self>, session: Session, first: Input) {
         let id = session.id;
-        let rules = Rules {
-            policy: self.settings.policy.clone(),
-            family: self.settings.family,
-            authorise_timeout: self.settings.link.timeouts.authorise,
-        };
+        let rules = self.rules();
         let world = World {
             journal: Arc::clone(&self.around.journal),
             clock: self.around.clock,
@@ -74,7 +72,8 @@ impl TerminalActor {
     /// The terminal has given this number to a session. A terminal that has forgotten its sessions begins its numbers anew, and then
     /// it is another session's, too, that is still open here: nothing must be sent about that one from now on, not even while the
     /// journal is being told.
-    pub(super) fn number_given(&mut self, number: TerminalSessionId, to: SessionId) {
+    /// `listed`: the newer one has found it in the terminal's list, and was not told of it.
+    pub(super) fn number_given(&mut self, number: TerminalSessionId, to: SessionId, listed: bool) {
         let others = self
             .children
             .iter_mut()
@@ -86,26 +85,17 @@ impl TerminalActor {
         }
         for id in older {
             error!(terminal = %self.id(), %number, session = %id, by = %to, "the terminal has given the number of an open session again");
-            self.deliver(id, Input::NumberReused { by: to });
+            self.deliver(id, Input::NumberReused { by: to, listed });
         }
     }
 
-    /// The same as the journal tells it: we may have been stopped before the older session knew.
+    /// The same as the journal tells it: we may have been stopped before the older session knew, or a hold that was found in a list has
+    /// become durable only now.
     pub(super) fn numbers_given_again(&mut self) {
-        let mut holds: Vec<_> = self
-            .children
-            .values()
-            .filter_map(|child| {
-                let hold = child.session.hold.as_ref().filter(|_| child.session.undisposed())?;
-                Some((hold.since, child.session.id, hold.terminal_session_id))
-            })
-            .collect();
-        holds.sort_unstable();
-        for (place, (_, _, number)) in holds.iter().enumerate() {
-            let newest = holds.iter().skip(place).rfind(|(_, _, other)| other == number);
-            if let Some((_, newest, _)) = newest {
-                self.number_given(*number, *newest);
-            }
+        // One that is just being told has lost its number, durably or not yet.
+        let claims = self.children.values().filter(|child| !child.number_reused).map(|child| &child.session);
+        for (number, to, listed) in owners(claims) {
+            self.number_given(number, to, listed);
         }
     }
 
@@ -178,4 +168,20 @@ impl TerminalActor {
             self.release(Holder::Session(session));
         }
     }
+}
+
+/// Whose a number is that more than one open hold has, and whether that one has found it in a list. Whoever was told of an approval, and
+/// has never missed it, knows it better than who has found it in a list; among equals it is the newest's.
+pub(super) fn owners<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<(TerminalSessionId, SessionId, bool)> {
+    let mut owners: BTreeMap<_, ((bool, Timestamp, SessionId, bool), usize)> = BTreeMap::new();
+    for session in sessions.filter(|session| session.undisposed()) {
+        let Some(hold) = &session.hold else { continue };
+        let listed = hold.learned == Learned::Listed;
+        let claim = (!listed && hold.doubted_since.is_none(), hold.since, session.id, listed);
+        let (best, claims) = owners.entry(hold.terminal_session_id).or_insert((claim, 0));
+        *best = claim.max(*best);
+        *claims = claims.saturating_add(1);
+    }
+    let shared = owners.into_iter().filter(|(_, (_, claims))| *claims > 1);
+    shared.map(|(number, ((_, _, owner, listed), _))| (number, owner, listed)).collect()
 }

@@ -49,7 +49,7 @@ impl TerminalActor {
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
         let failed = self.last_reconciliation.as_ref().is_some_and(|(_, report)| report.result == ReportResult::Failed);
         let every = self.settings.policy.reconcile_every;
-        let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_));
+        let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_)) || waits_for_list(&child.session);
         let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
         let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
         // When Auth's own time is over, a list that is read then says for certain whether a hold was placed.
@@ -60,6 +60,15 @@ impl TerminalActor {
         let due = |at: Timestamp| now.since(at) >= wait || certain(at);
         if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(due) {
             self.compare(Trigger::Periodic, None);
+        }
+    }
+
+    /// A session has changed in a way that only a list can bring on.
+    pub(super) fn compare_for(&mut self, session: &Session) {
+        let before = self.children.get(&session.id).map(|child| child.session.state_name());
+        let doubt = matches!(session.state, State::InDoubt(_)) || waits_for_list(session);
+        if doubt && before != Some(session.state_name()) && self.settings.family.lists_sessions() && self.ready() {
+            self.compare(Trigger::Connect, None);
         }
     }
 
@@ -178,7 +187,7 @@ impl TerminalActor {
         let plan = self.plan();
         for (session, verdict) in &plan.verdicts {
             if let Verdict::Adopt(number) = verdict {
-                self.number_given(*number, *session);
+                self.number_given(*number, *session, true);
             }
             self.deliver(*session, Input::Listed(*verdict));
         }
@@ -280,4 +289,9 @@ impl TerminalActor {
             }
         }));
     }
+}
+
+/// It was missing, and what was decided of it since is sent when the terminal lists it again.
+fn waits_for_list(session: &Session) -> bool {
+    session.state == State::Disposing && session.hold.as_ref().is_some_and(|hold| hold.doubted_since.is_some())
 }

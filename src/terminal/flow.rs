@@ -6,8 +6,8 @@ use tracing::{debug, info, warn};
 
 use crate::card::Card;
 use crate::id::{Connector, SessionId, SessionReference};
+use crate::journal::Fact;
 use crate::journal::record::{CancelledBy, Origin};
-use crate::journal::{Fact, Health};
 use crate::link::Outcome;
 use crate::protocol::request::StartSession;
 use crate::protocol::response::{Reason, Response, TerminalState, Verdict};
@@ -34,6 +34,7 @@ impl TerminalActor {
         let session = match owner {
             Owner::Scan => {
                 let (amount, reference) = (self.settings.preauth?, self.free_reference());
+                self.scan_amount = Some(amount);
                 self.scan.opened(reference, self.now());
                 return Some(Request::StartSession(StartSession::new(amount, reference)));
             }
@@ -158,14 +159,16 @@ impl TerminalActor {
                 connector: Some(connector),
                 reference: Some(reference),
                 caller_reference: None,
-                amount: self.settings.preauth,
+                amount: self.scan_amount,
                 currency: self.around.currency,
                 idempotency: None,
             },
         );
         self.turns.flow = Flow::CardRead(Owner::Session(id));
+        self.opening = self.opening.saturating_add(1);
         let appended = self.around.journal.append(vec![entry]);
         ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
+            this.opening = this.opening.saturating_sub(1);
             let ours = this.turns.flow == Flow::CardRead(Owner::Session(id));
             let session = result
                 .map_err(|error| Refusal::JournalUnavailable(error.to_string()))
@@ -174,7 +177,7 @@ impl TerminalActor {
                 Ok((session, records)) => {
                     info!(terminal = %session.terminal, session = %id, to = session.state_name(), "a card has opened a session");
                     this.around.observer.session_changed(None, &session, &records);
-                    let first = if this.going_down || this.draining {
+                    let first = if this.closed() {
                         Input::StopFlow(CancelledBy::Shutdown)
                     } else if ours {
                         Input::CardRead(card)
@@ -195,9 +198,6 @@ impl TerminalActor {
 
     /// Opens the flow of a terminal that scans, or ends it, as things are now.
     pub(super) fn keep_scanning(&mut self) {
-        if self.settings.preauth.is_none() {
-            return;
-        }
         let now = self.now();
         let may = self.may_scan();
         match self.turns.flow {
@@ -207,7 +207,9 @@ impl TerminalActor {
             Flow::Wanted(Owner::Scan) if !may => self.turns.end_scan(),
             Flow::Waiting(Owner::Scan) => {
                 let old = self.scan.is_old(self.settings.link.timeouts.card, now);
-                if (!may || old) && self.scan.cancel(now) {
+                // Another configuration may have changed the amount.
+                let other = self.scan_amount != self.settings.preauth;
+                if (!may || old || other) && self.scan.cancel(now) {
                     debug!(terminal = %self.id(), old, "the scan is ended");
                     self.turns.end_scan();
                 }
@@ -218,13 +220,12 @@ impl TerminalActor {
 
     /// Whether a card may be read that nobody has asked for.
     fn may_scan(&self) -> bool {
-        self.ready()
-            && !self.draining
-            && !self.going_down
+        self.settings.preauth.is_some()
+            && self.ready()
+            && self.refuses_cards().is_none()
             && self.give_up_later.is_none()
             && !self.comparison_needs_the_lane()
             && self.free_connector().is_some()
-            && matches!(self.around.journal.health(), Health::Writable)
             && self.reading.is_none()
             && !self.children.values().any(|child| child.session.before_hold())
     }

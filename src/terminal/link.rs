@@ -265,6 +265,7 @@ impl TerminalActor {
             // Answered exchanges have been delivered before and make this one fall on deaf ears.
             self.deliver(session, input);
         }
+        self.configure_before_next_link();
         let lost = FromTerminal::LinkLost { terminal: self.id().clone(), ending };
         self.tell_fleet(ctx, lost);
     }
@@ -306,7 +307,7 @@ impl TerminalActor {
                     Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },
                 ) = outcome
                 {
-                    self.number_given(*number, session);
+                    self.number_given(*number, session, false);
                 }
                 self.deliver(session, Input::Authorised(outcome.clone()));
             }

@@ -80,9 +80,30 @@ impl TerminalActor {
         Refusal::TerminalNotReady { terminal: self.id().clone(), why: why.into() }
     }
 
+    /// Why no cards are taken although the terminal may be there; none when nothing stands against it.
+    pub(super) fn refuses_cards(&self) -> Option<String> {
+        if let Some(why) = &self.leaving {
+            return Some(why.clone());
+        }
+        if self.going_down {
+            return Some("the orchestrator is going down".to_owned());
+        }
+        if self.draining {
+            return Some("it is drained, by somebody's wish".to_owned());
+        }
+        match self.around.journal.health() {
+            Health::Writable => None,
+            Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
+            Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
+        }
+    }
+
     /// Whether a card flow may be opened now, and for which plug.
     fn admit(&self, open: &Open) -> Result<Connector, Refusal> {
-        if self.draining || self.going_down {
+        if let Some(why) = &self.leaving {
+            return Err(Refusal::Draining(format!("{} ({why})", self.id())));
+        }
+        if self.closed() {
             return Err(Refusal::Draining(self.id().to_string()));
         }
         let max_hold = self.settings.policy.max_hold;
@@ -167,8 +188,10 @@ impl Handler<Open> for TerminalActor {
         );
         // The flow is taken before the journal answers, so that nobody else gets it meanwhile.
         self.turns.reserve(id);
+        self.opening = self.opening.saturating_add(1);
         let appended = self.around.journal.append(vec![entry]);
         Box::pin(appended.into_actor(self).map(move |result, this, ctx| {
+            this.opening = this.opening.saturating_sub(1);
             let appended = result
                 .map_err(|error| Refusal::JournalUnavailable(error.to_string()))
                 .and_then(|records| opened(&records).map(|session| (session, records)));
@@ -179,7 +202,7 @@ impl Handler<Open> for TerminalActor {
             let (session, records) = appended?;
             info!(terminal = %session.terminal, session = %session.id, amount = %open.amount, to = session.state_name(), "session opened");
             this.around.observer.session_changed(None, &session, &records);
-            let first = if this.going_down { Input::StopFlow(CancelledBy::Shutdown) } else { Input::Begin };
+            let first = if this.going_down || this.leaving.is_some() { Input::StopFlow(CancelledBy::Shutdown) } else { Input::Begin };
             this.adopt(ctx, session.clone(), first);
             Ok(session)
         }))
@@ -265,9 +288,7 @@ impl Handler<GoDown> for TerminalActor {
     fn handle(&mut self, _: GoDown, ctx: &mut Self::Context) {
         self.going_down = true;
         self.turns.cancel_reader();
-        for child in self.children.values().filter(|child| child.session.before_hold()) {
-            self.deliver(child.session.id, Input::StopFlow(CancelledBy::Shutdown));
-        }
+        self.stop_flows();
         if self.nothing_to_deliver() {
             return self.stop(ctx);
         }

@@ -25,7 +25,7 @@ impl TerminalActor {
             }
             _ => None,
         };
-        let draining = self.draining || self.going_down;
+        let draining = self.closed();
         let Some(ui) = self.display.next(draining, authorising, self.now()) else { return };
         self.turns.holder = Holder::Screen;
         if self.ask(Purpose::Screen, Request::UiRequest(ui.clone())) {

@@ -21,6 +21,10 @@ pub struct View {
     pub link: LinkState,
     /// It takes no new card flows, by somebody's wish.
     pub draining: bool,
+    /// It is configured no more, and goes when nothing is open on it.
+    pub leaving: bool,
+    /// Why it takes no cards although it may be there, in words for a person.
+    pub refuses_cards: Option<String>,
     /// How many holds may be open on it at once.
     pub connectors: u8,
     /// How many of its sessions are undisposed.

@@ -39,6 +39,7 @@ pub(crate) fn bench(_: &mut Criterion) {
         let metrics = Arc::new(Metrics::new("bench", "bench", currency, &families));
         let settings = Settings {
             terminals: config.terminals,
+            remembered: Vec::new(),
             supervision: config.supervision,
             currency,
             arbiters: Vec::new(),

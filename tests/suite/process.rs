@@ -80,7 +80,11 @@ fn a_full_disk_stops_money_until_there_is_room_again() {
         let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": terminal, "amount": 100 }));
         assert!(status == 503 || status == 409, "{terminal}: {body}");
     }
-    assert_eq!(rig.api.get("/readyz").0, 503);
+    let (status, ready) = rig.api.get("/readyz");
+    let why = ready["reasons"][0].as_str().unwrap();
+    assert!(status == 503 && why.starts_with("the journal cannot be written: ") && why.contains("full"), "{ready}");
+    // What QuittanceJournalFailing looks at.
+    assert_eq!(rig.metric("quittance_journal_writable", &[]), 0.0);
     assert_eq!((frames(sim::Command::Auth), frames(sim::Command::Commit)), (authorised, [0, 0]));
     assert!(rig.metric("quittance_journal_errors_total", &[]) > 0.0);
 

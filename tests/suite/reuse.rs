@@ -57,6 +57,39 @@ fn a_number_that_is_given_again_is_the_newer_sessions() {
     rig.finish();
 }
 
+/// A P6X that has forgotten a hold, and has given its number to one whose approval is lost: a commit of the older session that is decided
+/// before the next list waits for that list, and never meets the other card's hold. Both sessions tell what became of the number.
+#[test]
+fn a_commit_never_meets_a_hold_whose_approval_was_lost() {
+    let rig = Rig::builder().p6xs(1).connectors(2).timeout("authorise", "\"500ms\"").timeout("command", "\"500ms\"").start();
+    let terminal = rig.terminal(P6X);
+    terminal.set_quirks(|quirks| quirks.reuse_ids = true);
+    let older = rig.approve(P6X, 5000);
+    rig.energy(&older, 1240);
+    terminal.power_cycle_forgetting();
+    terminal.cut();
+    rig.wait_state(&older, "uncertain");
+
+    let newer = rig.open(P6X, 4000);
+    let asked = terminal.count(Command::Auth) + 1;
+    rig.tap(P6X, &rig.card_with(Policy::late(Duration::from_millis(300))));
+    rig.wait_terminal(P6X, "has heard Auth", |seen| seen.heard.get(&Command::Auth) == Some(&asked));
+    terminal.hold_answers();
+    rig.wait_state(&newer, "in_doubt");
+    let (status, body) = rig.api.post(&format!("/v1/sessions/{older}/commit?wait=0"), &json!({ "amount": 1240 }));
+    assert_eq!((status, &body["state"]), (202, &json!("committing")), "{body}");
+    terminal.release_answers();
+
+    assert_eq!(rig.wait_state(&newer, "voided")["disposal"]["by"], "orphan");
+    let body = rig.wait_state(&older, "uncertain");
+    let why = body["why"].as_str().unwrap();
+    assert!(why.contains(&newer) && why.contains("voids it"), "{why}");
+    let states: Vec<HoldState> = rig.bank().holds().into_iter().map(|hold| hold.state).collect();
+    assert!(matches!(states[..], [HoldState::Held, HoldState::Released { .. }]), "{states:?}");
+    assert_eq!(terminal.count(Command::Commit), 0);
+    rig.finish();
+}
+
 /// A bank that answers only after our two lists: the hold is found when Auth's own time is over, and given back.
 #[test]
 fn a_hold_that_a_slow_bank_places_behind_our_lists_is_found() {

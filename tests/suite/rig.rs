@@ -43,6 +43,7 @@ pub(crate) struct Builder {
     supervision: Vec<(String, String)>,
     serial_numbers: bool,
     token: Option<&'static str>,
+    second_token: Option<&'static str>,
     api_tls: Option<(IdentityFiles, PathBuf)>,
     log: &'static str,
     journal: Option<PathBuf>,
@@ -127,6 +128,12 @@ impl Builder {
         self
     }
 
+    /// There is a second admin, and it needs two to settle a session.
+    pub(crate) fn second_token(mut self, token: &'static str) -> Self {
+        self.second_token = Some(token);
+        self
+    }
+
     /// What is logged.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
@@ -187,6 +194,7 @@ impl Rig {
             supervision: Vec::new(),
             serial_numbers: false,
             token: None,
+            second_token: None,
             api_tls: None,
             log: "info",
             journal: None,
@@ -228,9 +236,25 @@ impl Rig {
         self.api.moved(&self.child.address());
     }
 
+    /// Starts it and waits for nothing, not even for its address: only good for killing it again.
+    pub(crate) fn start_blindly(&self) {
+        self.child.start_again();
+    }
+
     /// SIGTERM, at once.
     pub(crate) fn ask_to_end(&self) {
         self.child.terminate();
+    }
+
+    /// SIGHUP, at once.
+    pub(crate) fn hang_up(&self) {
+        self.child.hang_up();
+    }
+
+    /// Another configuration takes the place of the one that is there; nobody is told.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), change(text)).unwrap();
     }
 
     /// SIGTERM; the exit code.

@@ -29,6 +29,14 @@ fn the_service_manager_is_told() {
     assert!(!first.iter().any(|message| message.contains("STOPPING")), "{first:?}");
     heard(&socket, "WATCHDOG=1");
     heard(&socket, "WATCHDOG=1");
+    rig.hang_up();
+    // systemd wants to know when it began, and believes no READY from before.
+    heard(&socket, "RELOADING=1\nMONOTONIC_USEC=");
+    heard(&socket, "READY=1\nSTATUS=the configuration was read again");
+    rig.configure(|text| text.replace("[site]", "[sight]"));
+    rig.hang_up();
+    heard(&socket, "RELOADING=1\nMONOTONIC_USEC=");
+    heard(&socket, "READY=1\nSTATUS=the configuration was read again and refused");
     rig.ask_to_end();
     heard(&socket, "STOPPING=1");
     assert_eq!(rig.exit_code(), 0);

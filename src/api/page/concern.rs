@@ -1,6 +1,6 @@
 //! What a person should know of an open session: whether somebody must act, and why it is where it is, in a sentence. Pure.
 
-use crate::journal::record::{AtEnd, DeadManAction, Decision};
+use crate::journal::record::{AtEnd, DeadManAction, Decision, Outcome};
 use crate::session::state::Disposal;
 use crate::session::{Session, State};
 use crate::terminal::View;
@@ -29,6 +29,20 @@ pub(super) struct Concern {
 
 /// What is to be said of a session; `terminal` is none when it is not configured any more.
 pub(super) fn of(session: &Session, terminal: Option<&View>, deadline: Option<Timestamp>, now: Timestamp) -> Concern {
+    let concern = without_proposal(session, terminal, deadline, now);
+    let Some(proposed) = &session.resolution else { return concern };
+    let outcome = match proposed.outcome {
+        Outcome::Committed(amount) => {
+            format!("{} {} committed", session.currency.major(amount.minor().into()), session.currency)
+        }
+        Outcome::Voided => "voided".to_owned(),
+        Outcome::Expired => "expired".to_owned(),
+    };
+    let sentence = format!("{} {} proposes: {outcome}; another admin has to say the same.", concern.sentence, proposed.by);
+    Concern { urgency: Urgency::Person, sentence: sentence.trim_start().to_owned() }
+}
+
+fn without_proposal(session: &Session, terminal: Option<&View>, deadline: Option<Timestamp>, now: Timestamp) -> Concern {
     let overdue = deadline.is_some_and(|at| at < now);
     let link = Link::of(terminal);
     match &session.state {

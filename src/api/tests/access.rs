@@ -8,6 +8,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("GET", "/healthz", "", None),
     ("GET", "/readyz", "", None),
     ("GET", "/metrics", "", None),
+    ("GET", "/openapi.json", "", None),
     ("GET", "/status.css", "", None),
     ("GET", "/status.js", "", None),
     ("GET", "/v1/sessions", "", Some(Role::Viewer)),
@@ -20,6 +21,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/sessions/ID/authorise", "", Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/update", r#"{"amount":1}"#, Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/resolve", r#"{"outcome":"voided","note":"seen"}"#, Some(Role::Admin)),
+    ("DELETE", "/v1/sessions/ID/resolve", "", Some(Role::Admin)),
     ("GET", "/v1/terminals", "", Some(Role::Viewer)),
     ("GET", "/v1/terminals/bay-01", "", Some(Role::Viewer)),
     ("GET", "/v1/reconciliations", "", Some(Role::Viewer)),
@@ -29,7 +31,27 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/terminals/bay-01/reconnect", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/request", r#"{"request":"get_status"}"#, Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/drain", "", Some(Role::Admin)),
+    ("POST", "/v1/reload", "", Some(Role::Admin)),
 ];
+
+/// The table above leaves out nothing that is described, and the description says the same roles.
+#[test]
+fn every_described_path_is_tried() {
+    let described: Value = serde_json::from_str(&crate::api::openapi::document()).unwrap();
+    let tried = |(method, path, _, role): &(&str, &str, &str, Option<Role>)| {
+        let path =
+            path.split('?').next().unwrap().replace("ID", "{id}").replace("/bay-01", "/{id}").replace("/nowhere", "/{id}");
+        (path, method.to_ascii_lowercase(), role.map(|role| role.as_str().to_owned()))
+    };
+    let tried: Vec<_> = PATHS.iter().map(tried).collect();
+    for (path, item) in described["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let role = operation["security"][0]["token"][0].as_str().map(str::to_owned);
+            let operation = (path.clone(), method.clone(), role);
+            assert!(tried.contains(&operation), "{operation:?}");
+        }
+    }
+}
 
 /// A role that is too low gets 403 and nobody gets 401, and then the fleet is not asked at all.
 #[tokio::test]

@@ -99,3 +99,25 @@ proptest! {
         }
     }
 }
+
+/// A reload is answered with everything that came of it; a file that is no good, with every mistake and its key.
+#[tokio::test]
+async fn reading_the_configuration_again() {
+    let depot = Scripted::new(opened());
+    let reply = post(&depot, "/v1/reload", "").await;
+    assert_eq!((reply.status, depot.asked()), (200, vec!["reload by local".to_owned()]));
+    let nothing = serde_json::json!([]);
+    for list in ["removed", "draining", "changed", "unchanged", "waiting", "settings", "warnings"] {
+        assert_eq!(reply.json()[list], nothing, "{list}");
+    }
+    assert_eq!((&reply.json()["added"][0], &reply.json()["needs_restart"][0]), (&"bay-02".into(), &"api.listen".into()));
+
+    let mistake = |path: &str, message: &str| Mistake { path: path.to_owned(), message: message.to_owned() };
+    depot.change(|script| script.mistakes = vec![mistake("site.id", "is missing"), mistake("", "is odd")]);
+    let reply = post(&depot, "/v1/reload", "").await;
+    assert_eq!(reply.problem(), (422, "configuration_invalid".to_owned()));
+    assert_eq!(reply.detail(), "the configuration is invalid, so nothing was changed: site.id: is missing; is odd");
+    let errors = serde_json::json!([{ "key": "site.id", "detail": "is missing" }, { "key": "", "detail": "is odd" }]);
+    assert_eq!(reply.json()["errors"], errors);
+    assert_eq!(post(&depot, "/v1/reload", r#"{"file":"other.toml"}"#).await.problem().0, 400);
+}

@@ -20,8 +20,14 @@ impl Served {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), tokens, tls: None };
-                let (server, address) = serve("depot".to_owned(), settings, None, depot, String::new)?;
+                let settings = Settings {
+                    listen: "127.0.0.1:0".parse().unwrap(),
+                    tokens: Vec::new(),
+                    tls: None,
+                    resolve_requires_two: false,
+                };
+                let live = live(&depot, tokens);
+                let (server, address) = serve("depot".to_owned(), settings, live, None, depot, String::new)?;
                 tell.send((address, server.handle())).unwrap();
                 server.await
             })
@@ -81,8 +87,9 @@ fn a_real_server() {
 fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();
-    let settings = Settings { listen, tokens: Vec::new(), tls: None };
-    let error = serve("depot".to_owned(), settings, None, Scripted::new(opened()), String::new).err().unwrap();
+    let settings = Settings { listen, tokens: Vec::new(), tls: None, resolve_requires_two: false };
+    let depot = Scripted::new(opened());
+    let error = serve("depot".to_owned(), settings, live(&depot, Vec::new()), None, depot, String::new).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().starts_with(&format!("the API cannot listen on {listen}: ")), "{error}");
 }

@@ -122,11 +122,11 @@ async fn bodies_of_the_wrong_kind_and_size() {
     let depot = Scripted::new(opened());
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
         let reply = ask(&depot, Vec::new(), "POST", "/v1/sessions", &[("Content-Type", kind)], Some(NEW)).await;
-        assert_eq!(reply.problem(), (400, "malformed".to_owned()), "{kind}");
+        assert_eq!(reply.problem(), (415, "wrong_media_type".to_owned()), "{kind}");
         assert!(reply.detail().contains(kind));
     }
     let large = format!("{}{NEW}", " ".repeat(16 * 1024));
-    assert_eq!(post(&depot, "/v1/sessions", &large).await.problem(), (413, "malformed".to_owned()));
+    assert_eq!(post(&depot, "/v1/sessions", &large).await.problem(), (413, "too_large".to_owned()));
     assert!(depot.asked().is_empty());
     let kind = [("Content-Type", "Application/JSON; charset=utf-8")];
     assert_eq!(ask(&depot, Vec::new(), "POST", "/v1/sessions", &kind, Some(NEW)).await.status, 201);
@@ -161,9 +161,13 @@ async fn commands() {
         (
             "/resolve",
             r#"{"outcome":"committed","amount":3140,"note":"seen"}"#,
-            Ok("Resolve { outcome: Committed(Amount(3140)), note: \"seen\", by: \"local\" }"),
+            Ok("Resolve { outcome: Committed(Amount(3140)), note: \"seen\", by: \"local\", needs_two: false }"),
         ),
-        ("/resolve", r#"{"outcome":"voided","note":"seen"}"#, Ok("Resolve { outcome: Voided, note: \"seen\", by: \"local\" }")),
+        (
+            "/resolve",
+            r#"{"outcome":"voided","note":"seen"}"#,
+            Ok("Resolve { outcome: Voided, note: \"seen\", by: \"local\", needs_two: false }"),
+        ),
         ("/resolve", r#"{"outcome":"committed","note":"seen"}"#, Err((400, "malformed"))),
         ("/resolve", r#"{"outcome":"committed","amount":0,"note":"seen"}"#, Err((422, "amount_invalid"))),
         ("/resolve", r#"{"outcome":"voided","amount":1,"note":"seen"}"#, Err((400, "malformed"))),
@@ -184,6 +188,21 @@ async fn commands() {
                 assert!(depot.asked().is_empty(), "{action} {body}");
             }
         }
+    }
+}
+
+/// Settled is 200, proposed is 202; the names of the tokens go with it, and what was proposed can be taken back.
+#[tokio::test]
+async fn what_is_proposed_and_taken_back() {
+    let body = r#"{"outcome":"voided","note":"seen"}"#;
+    for (state, status) in [(State::Uncertain("why".to_owned()), 202), (State::Disposed(Outcome::Voided), 200)] {
+        let depot = Scripted::new(Session { state, ..opened() });
+        let admin = [("Authorization", "Bearer admin-token")];
+        let reply = ask(&depot, tokens(), "POST", &path("/resolve"), &admin, Some(body)).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert!(depot.asked()[0].contains("by: \"boss\""));
+        let reply = ask(&depot, tokens(), "DELETE", &path("/resolve"), &admin, None).await;
+        assert_eq!((reply.status, depot.asked()), (200, vec!["WithdrawResolution { by: \"boss\" }".to_owned()]));
     }
 }
 
@@ -210,6 +229,14 @@ async fn problems_of_the_fleet() {
         (Refusal::NoCard { session, state: "waiting_card" }, 409, "no_card"),
         (Refusal::UpdateUnderWay { session, under_way: held }, 409, "update_under_way"),
         (Refusal::UpdateDeclined { session, why: "declined".to_owned() }, 409, "update_declined"),
+        (Refusal::NotStuck { session, state: "approved", since: String::new() }, 409, "not_supported"),
+        (Refusal::AttemptUnderWay(session), 409, "attempt_under_way"),
+        (Refusal::NeedsAnotherPerson { session, proposed_by: "anna".to_owned() }, 409, "needs_another_person"),
+        (
+            Refusal::ResolutionConflict { session, proposed_by: "anna".to_owned(), proposed: "voided".to_owned() },
+            409,
+            "resolution_conflict",
+        ),
     ];
     let depot = Scripted::new(opened());
     for (refusal, status, code) in table {
@@ -242,19 +269,23 @@ async fn names_of_nothing() {
     for path in
         ["/status", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/events", "/v1/terminals/bay-01/reboot"]
     {
-        assert_eq!(get(&depot, path).await.problem(), (404, "malformed".to_owned()), "{path}");
+        assert_eq!(get(&depot, path).await.problem(), (404, "path_unknown".to_owned()), "{path}");
     }
     let methods = [
-        ("DELETE", "/v1/sessions".to_owned(), "GET, POST"),
-        ("PUT", path(""), "GET"),
+        ("DELETE", "/v1/sessions".to_owned(), "GET, HEAD, POST"),
+        ("PUT", path(""), "GET, HEAD"),
         ("GET", path("/commit"), "POST"),
         ("GET", "/v1/terminals/bay-01/drain".to_owned(), "POST"),
-        ("POST", "/metrics".to_owned(), "GET"),
-        ("BREW", "/healthz".to_owned(), "GET"),
+        ("POST", "/metrics".to_owned(), "GET, HEAD"),
+        ("BREW", "/healthz".to_owned(), "GET, HEAD"),
     ];
     for (method, path, allowed) in methods {
         let reply = ask(&depot, Vec::new(), method, &path, &[], None).await;
-        assert_eq!((reply.problem(), reply.header("Allow")), ((405, "malformed".to_owned()), allowed), "{method} {path}");
+        assert_eq!(
+            (reply.problem(), reply.header("Allow")),
+            ((405, "method_not_allowed".to_owned()), allowed),
+            "{method} {path}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::journal::record::{
     CancelledBy, Cause, ConfirmedBy, Discrepancy, DiscrepancyKind, Entry, Fact, Outcome, Report, ReportResult, Trigger,
 };
+use crate::session::resolution::{Confirmation, Resolution};
 use crate::session::state::Failure;
 use crate::session::update::{Answer, Update};
 
@@ -25,7 +26,8 @@ async fn a_session_that_is_being_committed() {
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": "2026-03-01T10:00:20.000Z",
         "deadline_at": "2026-03-01T22:00:20.000Z", "disposed_at": null, "why": null, "update": null,
         "disposal": { "decision": "commit", "amount": 3140, "by": "api", "attempts": 2,
-                      "confirmed_by": null, "last_error": "no answer: timeout" } }"#;
+                      "confirmed_by": null, "last_error": "no answer: timeout" },
+        "resolution": null }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
 }
 
@@ -39,8 +41,40 @@ async fn a_session_that_waits_for_a_card() {
         "amount_requested": 5000, "amount_held": null, "amount_held_at_most": null, "amount_energy": null, "amount_final": null,
         "currency": "EUR", "terminal_session_id": null, "card": null,
         "created_at": "2026-03-01T10:00:00.000Z", "approved_at": null, "deadline_at": null, "disposed_at": null,
-        "why": null, "update": null, "disposal": null }"#;
+        "why": null, "update": null, "disposal": null, "resolution": null }"#;
     assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap());
+}
+
+/// What a person proposes, and what two persons have said, each with time and words.
+#[tokio::test]
+async fn what_persons_say_of_the_end() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let proposed = Resolution {
+        outcome: Outcome::Committed(Amount::from_minor(3140)),
+        by: "anna".to_owned(),
+        note: "in the portal".to_owned(),
+        at: at("2026-03-01T10:30:00Z"),
+        confirmed: None,
+    };
+    let expected = json!({
+        "outcome": "committed", "amount": 3140, "proposed_by": "anna", "note": "in the portal", "at": "2026-03-01T10:30:00.000Z",
+        "confirmed_by": null, "confirmed_note": null, "confirmed_at": null
+    });
+    let waits = Session { resolution: Some(proposed.clone()), ..disposing() };
+    assert_eq!(get(&Scripted::new(waits.clone()), &path("")).await.json()["resolution"], expected);
+    let page = get(&Scripted::new(waits), "/").await.text;
+    assert!(page.contains("anna proposes: 31.40 EUR committed; another admin has to say the same."), "{page}");
+
+    let confirmed = Confirmation { by: "ben".to_owned(), note: "seen too".to_owned(), at: at("2026-03-01T10:31:00Z") };
+    let (outcome, resolution) =
+        (Outcome::Voided, Resolution { outcome: Outcome::Voided, confirmed: Some(confirmed), ..proposed });
+    let ended = Session { state: State::Disposed(outcome), resolution: Some(resolution), ..disposing() };
+    let shown = get(&Scripted::new(ended), &path("")).await.json();
+    let expected = json!({
+        "outcome": "voided", "amount": 0, "proposed_by": "anna", "note": "in the portal", "at": "2026-03-01T10:30:00.000Z",
+        "confirmed_by": "ben", "confirmed_note": "seen too", "confirmed_at": "2026-03-01T10:31:00.000Z"
+    });
+    assert_eq!(shown["resolution"], expected);
 }
 
 /// A hold that may be one of two amounts is never shown as one, and what came of the wish is said in words.
@@ -118,7 +152,7 @@ async fn why_a_session_ended() {
             cancelled(CancelledBy::Terminal),
             Some("the terminal ended the card flow: nobody presented a card, or the cardholder cancelled"),
         ),
-        (cancelled(CancelledBy::Shutdown), Some("the orchestrator was going down")),
+        (cancelled(CancelledBy::Shutdown), Some("the orchestrator was going down, or the terminal was taken out of service")),
         (cancelled(CancelledBy::TapToStop), Some("the card was tapped to stop its earlier session, which is charging")),
         (cancelled(CancelledBy::Journal), Some("the journal could not remember the authorisation, so it was not asked for")),
         (cancelled(CancelledBy::NotAuthorised), Some("a card was read, but nobody said in time to authorise it")),
@@ -183,7 +217,8 @@ async fn disposal(change: impl FnOnce(&mut Disposal)) -> Value {
 async fn a_terminal() {
     let depot = Scripted::new(opened());
     let expected = r#"{
-        "id": "bay-01", "family": "apollo", "state": "wait_card", "link": "up", "draining": false, "connectors": 2,
+        "id": "bay-01", "family": "apollo", "state": "wait_card", "link": "up", "draining": false,
+        "refuses_cards": null, "connectors": 2,
         "undisposed": 1, "identity": { "serial_number": "A0042", "model": null, "software": ["psp 3.1"] },
         "protocol": { "version": 3, "options": ["events"], "missing": ["extended_block"] },
         "last_reconciliation": null, "last_error": "no answer\nto Get Status" }"#;

@@ -4,21 +4,28 @@ use super::super::{client::Server, terminals};
 use super::*;
 use crate::api::tests::outside::Served;
 use crate::api::tests::{SESSION, Scripted, held, tokens};
+use crate::time::Clock;
 
 fn server(url: String, token: Option<&str>) -> Server {
     Server { url, token: token.map(Into::into), ca: None }
 }
 
+/// A pipe, two hours after the scripted session was opened.
+fn pipe() -> Screen {
+    Screen { colours: false, lines: None, clock: Clock::starting_at("2026-03-01T12:00:05Z".parse().unwrap()) }
+}
+
 fn sessions(server: Server, json: bool) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let args = Args { undisposed: true, terminal: Some("bay-01".to_owned()), json, server };
-    let code = run(&args, &mut out, &mut err);
+    let args = Args { undisposed: true, terminal: Some("bay-01".to_owned()), json, watch: None, server };
+    let code = run(&args, &pipe(), &mut out, &mut err);
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
 fn all_terminals(server: Server, json: bool) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = terminals::run(&terminals::Args { json, server }, &mut out, &mut err);
+    let args = terminals::Args { json, watch: None, server };
+    let code = terminals::run(&args, &pipe(), &mut out, &mut err);
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -29,10 +36,8 @@ fn listings() {
     let url = format!("http://{}/", served.address);
     let viewer = || server(url.clone(), Some("viewer-token"));
 
-    let row = format!(
-        "{SESSION}  bay-01    1     approved  5000   4500  1240    -      2026-03-01T10:00:00.000Z  2026-03-01T22:00:20.000Z"
-    );
-    let head = "SESSION                               TERMINAL  CONN  STATE     ASKED  HELD  ENERGY  FINAL  OPENED                    DEADLINE";
+    let row = format!("{SESSION}  bay-01       1  approved  2h   45.00 EUR  12.40 EUR      -  in 10h");
+    let head = "SESSION                               TERMINAL  CONN  STATE     AGE       HOLD     ENERGY  FINAL  TO END  WHY";
     assert_eq!(sessions(viewer(), false), (0, format!("{head}\n{row}\n{row}\n"), String::new()));
     let (code, out, _) = sessions(viewer(), true);
     let json: Value = serde_json::from_str(&out).unwrap();
@@ -45,6 +50,34 @@ fn listings() {
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &json["terminals"][0]["state"]), (0, &"wait_card".into()));
     served.stop();
+}
+
+/// What a person reads first at night: the state, whether it is late, and why.
+#[test]
+fn a_row_says_why() {
+    let now = "2026-03-01T12:00:05Z".parse().unwrap();
+    let told = |changes: Value| {
+        let mut session = json!({
+            "id": "x", "terminal": "bay-01", "connector": 1, "state": "approved", "created_at": "2026-03-01T10:00:00Z",
+            "currency": "EUR", "amount_requested": 5000, "amount_held": 4500, "disposal": null, "why": null,
+        });
+        changes.as_object().unwrap().iter().for_each(|(key, value)| session[key] = value.clone());
+        let row = row(&session, now);
+        (row[3].tone, row[8].text.clone(), row[9].text.clone())
+    };
+    let commit = json!({ "decision": "commit", "amount": 3140, "by": "max_session", "attempts": 2, "confirmed_by": null,
+        "last_error": "no answer: timeout" });
+    let late = json!({ "state": "committing", "deadline_at": "2026-03-01T11:57:00Z", "disposal": commit });
+    let why = "commit 31.40 EUR by max session, 2 attempts so far: no answer: timeout";
+    assert_eq!(told(late), (Tone::Alarm, "3m 5s late".to_owned(), why.to_owned()));
+    let presumed = json!({ "decision": "void", "amount": 0, "by": "api", "attempts": 1, "confirmed_by": "presumed",
+        "last_error": "no answer: timeout" });
+    let why = "void by api, confirmed by presumed after 1 attempt";
+    assert_eq!(told(json!({ "state": "voided", "disposal": presumed })), (Tone::Quiet, "-".to_owned(), why.to_owned()));
+    let uncertain = json!({ "state": "uncertain", "why": "nobody knows" });
+    assert_eq!(told(uncertain), (Tone::Alarm, "-".to_owned(), "nobody knows".to_owned()));
+    let waiting = json!({ "state": "waiting_card", "amount_held": null });
+    assert_eq!(told(waiting), (Tone::Plain, "-".to_owned(), "asked for 50.00 EUR".to_owned()));
 }
 
 /// Whatever goes wrong is one line and exit code 1.

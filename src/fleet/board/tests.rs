@@ -61,7 +61,7 @@ fn sessions_come_newest_first_and_in_pages() {
 }
 
 #[test]
-fn the_oldest_ended_session_is_dropped_with_its_key() {
+fn the_oldest_ended_session_is_dropped_without_its_key() {
     let board = Board::remembering(2);
     board.publish_session(&opened(9));
     for number in [1, 2, 3] {
@@ -71,8 +71,49 @@ fn the_oldest_ended_session_is_dropped_with_its_key() {
     assert_eq!(board.session(opened(1).id), None);
     assert_eq!(board.session(opened(2).id), Some(cancelled(2)));
     assert_eq!(board.session(opened(9).id), Some(opened(9)));
-    assert_eq!(board.claim("key-1", "d", opened(7).id), Claim::New);
+    assert_eq!(board.claim("key-1", "d", opened(7).id), Claim::Same(opened(1).id));
+    assert_eq!(board.claim("key-1", "other", opened(7).id), Claim::Mismatch);
     assert_eq!(board.claim("key-2", "d", opened(7).id), Claim::Same(opened(2).id));
+}
+
+/// A key lives for a day from its session's end, however many others come, and not much longer; that of an open session for ever. A
+/// newer session with a key that was forgotten keeps it.
+#[test]
+fn a_key_is_remembered_for_a_day_from_the_end() {
+    const DAY: i64 = 24 * 3600 * 1000;
+    let board = Board::new();
+    let ends = |number: u8, at: i64| {
+        let end =
+            JournalEntry { at: Timestamp::from_unix_millis(at), ..entry(number, Fact::Cancelled { by: CancelledBy::Api }) };
+        board.publish_session(&opened(number));
+        board.publish_session(&opened(number).after(&end).unwrap());
+    };
+    let claimed = |number: u8| board.claim(&format!("key-{number}"), "d", opened(200).id);
+    board.publish_session(&opened(9));
+    ends(1, 1000);
+    ends(2, 2000);
+    ends(3, 1000 + DAY - 1);
+    assert_eq!(claimed(1), Claim::Same(opened(1).id));
+    ends(4, 1000 + DAY);
+    assert_eq!((claimed(1), claimed(2)), (Claim::New, Claim::Same(opened(2).id)));
+    ends(5, 1000 + 90 * DAY);
+    for (number, claim) in [(1, Claim::Same(opened(200).id)), (3, Claim::New), (4, Claim::New), (9, Claim::Same(opened(9).id))]
+    {
+        assert_eq!(claimed(number), claim, "{number}");
+    }
+    assert_eq!(claimed(5), Claim::Same(opened(5).id));
+}
+
+/// Whoever opens and ends without end cannot fill the memory: the oldest ends go first.
+#[test]
+fn keys_are_bounded() {
+    let keys = Keys::remembering(2);
+    for number in [1, 2, 3] {
+        keys.opened(&opened(number));
+        keys.ended(&cancelled(number));
+    }
+    assert_eq!(keys.claim("key-1", "d", opened(7).id), Claim::New);
+    assert_eq!(keys.claim("key-2", "d", opened(7).id), Claim::Same(opened(2).id));
 }
 
 #[test]

@@ -63,10 +63,14 @@ INSERT INTO meta VALUES
 last followed by a line feed; null is empty text; before the first record: 64 zeros');
 ";
 
-/// A journal's file, locked for us. The lock dies with the process.
+/// A journal's file, locked for us. The locks die with the process.
 pub(super) struct File {
     path: PathBuf,
+    /// The file beside it that names us.
     _lock: fs::File,
+    /// The journal itself, whatever other names it has, and even if somebody takes the lock's file for a leftover. Closed after every
+    /// connection: to close it earlier would drop the locks that SQLite holds.
+    _own: fs::File,
 }
 
 impl File {
@@ -74,8 +78,9 @@ impl File {
     pub(super) fn open(path: &Path, options: &Options) -> Result<(Self, Found), JournalError> {
         let path = resolve(path)?;
         let lock = lock(&path)?;
-        let file = Self { path, _lock: lock };
-        let created = file.is_new()?;
+        let created = is_new(&path)?;
+        let own = hold(&path)?;
+        let file = Self { path, _lock: lock, _own: own };
         let log = with_suffix(&file.path, "-wal");
         let rest = log::rest(&log).map_err(|error| JournalError::Unreadable(format!("{}: {error}", log.display())))?;
         let connection = file.connect(options)?;
@@ -123,24 +128,6 @@ impl File {
             }
             _ => Err("the write-ahead log is not in use".to_owned()),
         }
-    }
-
-    fn is_new(&self) -> Result<bool, JournalError> {
-        let missing = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata.len() == 0,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-            Err(error) => return Err(JournalError::Unreadable(format!("{}: {error}", self.path.display()))),
-        };
-        let log = with_suffix(&self.path, "-wal");
-        // SQLite would throw the log away, and with it the records that are only there.
-        if missing && fs::metadata(&log).is_ok_and(|metadata| metadata.len() > 0) {
-            return Err(JournalError::Unreadable(format!(
-                "{} is missing or empty, but its write-ahead log {} is there: put the file back, or move the log away",
-                self.path.display(),
-                log.display()
-            )));
-        }
-        Ok(missing)
     }
 
     fn configure(&self, connection: &Connection, options: &Options) -> rusqlite::Result<()> {
@@ -219,6 +206,24 @@ impl File {
         }
         JournalError::Unwritable(format!("{}: {error}", self.path.display()))
     }
+}
+
+fn is_new(path: &Path) -> Result<bool, JournalError> {
+    let missing = match fs::metadata(path) {
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(JournalError::Unreadable(format!("{}: {error}", path.display()))),
+    };
+    let log = with_suffix(path, "-wal");
+    // SQLite would throw the log away, and with it the records that are only there.
+    if missing && fs::metadata(&log).is_ok_and(|metadata| metadata.len() > 0) {
+        return Err(JournalError::Unreadable(format!(
+            "{} is missing or empty, but its write-ahead log {} is there: put the file back, or move the log away",
+            path.display(),
+            log.display()
+        )));
+    }
+    Ok(missing)
 }
 
 /// A connection that cannot write. The file must be there.
@@ -390,6 +395,19 @@ fn lock(path: &Path) -> Result<fs::File, JournalError> {
         tracing::warn!(lock = %beside.display(), %error, "the lock cannot name its holder");
     }
     Ok(file)
+}
+
+/// Locks the journal itself, and makes an empty file where there is none. SQLite's own locks are of another kind and are not in the way.
+fn hold(path: &Path) -> Result<fs::File, JournalError> {
+    let unwritable = |error: std::io::Error| JournalError::Unwritable(format!("{}: {error}", path.display()));
+    let file = fs::File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(JournalError::Locked { path: path.display().to_string(), holder: "unknown".to_owned() })
+        }
+        Err(fs::TryLockError::Error(error)) => Err(unwritable(error)),
+    }
 }
 
 /// `journal.db` → `journal.db.lock`.

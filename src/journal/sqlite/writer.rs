@@ -42,7 +42,7 @@ impl Writer {
         let (queue, waiting) = sync_channel(WAITING);
         let sound = shared.health();
         let connection = file.connect(&options)?;
-        let pen = Pen { file, options, shared, sound, head, connection: Some(connection) };
+        let pen = Pen { connection: Some(connection), file, options, shared, sound, head };
         let thread = thread::Builder::new()
             .name("journal-writer".to_owned())
             .spawn(move || pen.write_all(&waiting))
@@ -91,6 +91,8 @@ impl Drop for Writer {
 
 /// What the thread holds in its hand.
 struct Pen {
+    /// None while failing and the file cannot be opened. Closed before the file's lock is given up.
+    connection: Option<Connection>,
     file: File,
     options: Options,
     shared: Arc<Shared>,
@@ -98,8 +100,6 @@ struct Pen {
     sound: Health,
     /// The last record that was acknowledged.
     head: Head,
-    /// None while failing and the file cannot be opened.
-    connection: Option<Connection>,
 }
 
 impl Pen {

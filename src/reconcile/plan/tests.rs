@@ -78,9 +78,16 @@ fn uncertain(number: u32) -> Vec<Fact> {
     facts
 }
 
+/// Committed by somebody while nobody knew whether the terminal still had it.
+fn missed(number: u32) -> Vec<Fact> {
+    let mut facts = uncertain(number);
+    facts.push(Fact::DisposalDecided { decision: Decision::Commit(Amount::from_minor(100)), by: DecidedBy::Api });
+    facts
+}
+
 fn reused(number: u32) -> Vec<Fact> {
     let mut facts = held(number);
-    facts.push(Fact::NumberReused { by: name(99) });
+    facts.push(Fact::NumberReused { by: name(99), listed: false });
     facts
 }
 
@@ -197,6 +204,24 @@ fn two_lists() {
             vec![],
             vec![],
             vec![],
+        ),
+        (
+            "the number of a missing hold may be a lost approval's, though somebody has committed it since",
+            vec![old(1, missed(7)), long_ago(2, in_doubt())],
+            vec![7],
+            vec![7],
+            vec![(1, Present), (2, NoHold)],
+            vec![],
+            vec![Kind::NoHold],
+        ),
+        (
+            "the number of a missing hold that was committed since may be a lost approval's",
+            vec![long_ago(1, missed(7)), old(2, in_doubt())],
+            vec![7],
+            vec![7],
+            vec![(2, Adopt(id(7)))],
+            vec![],
+            vec![Kind::LostApproval],
         ),
         (
             "a doubt that is older than the loss has another number",

@@ -220,7 +220,7 @@ fn every_wish_in_every_state() {
             Command::Commit(minor(5001)),
             Command::Void,
             Command::Cancel,
-            Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned() },
+            Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false },
         ]
     };
     type Make<'a> = &'a dyn Fn() -> Life;
@@ -235,7 +235,7 @@ fn every_wish_in_every_state() {
         (&uncertain,                             ["already_decided", "uncertain",       "already_decided", "already_decided", "has_hold",  "voided"]),
         (&lost,                                  ["no_hold",         "committing",      "over_commit",     "voiding",         "has_hold",  "voided"]),
         (&|| ended(answered(Response::Cancelled)), ["no_hold",       "no_hold",         "no_hold",         "no_hold",         "cancelled", "not_supported"]),
-        (&committed,                             ["already_decided", "committed",       "already_decided", "already_decided", "has_hold",  "not_supported"]),
+        (&committed,                             ["already_decided", "committed",       "already_decided", "already_decided", "has_hold",  "already_decided"]),
     ];
     for (make, expected) in rows {
         for (wish, expected) in wishes().into_iter().zip(expected) {
@@ -255,8 +255,14 @@ fn every_wish_in_every_state() {
 
 #[test]
 fn a_person_settles_what_is_uncertain_and_within_the_hold() {
-    let resolve =
-        |outcome| Input::Command(Command::Resolve { outcome, note: "in the bank's file".to_owned(), by: "anna".to_owned() });
+    let resolve = |outcome| {
+        Input::Command(Command::Resolve {
+            outcome,
+            note: "in the bank's file".to_owned(),
+            by: "anna".to_owned(),
+            needs_two: false,
+        })
+    };
     for (outcome, end) in [
         (Ending::Committed(minor(5000)), "committed"),
         (Ending::Committed(minor(3140)), "committed"),

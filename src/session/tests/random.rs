@@ -49,6 +49,7 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
 
 fn any_command() -> impl Strategy<Value = Command> {
     let amount = || (0_u32..7000).prop_map(Amount::from_minor);
+    let who = || prop::sample::select(&["anna", "ben"][..]).prop_map(str::to_owned);
     let outcome = prop_oneof![amount().prop_map(Ending::Committed), Just(Ending::Voided), Just(Ending::Expired)];
     prop_oneof![
         4 => amount().prop_map(Command::Energy),
@@ -57,7 +58,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Cancel),
         3 => amount().prop_map(Command::Update),
         2 => Just(Command::Authorise),
-        1 => outcome.prop_map(|outcome| Command::Resolve { outcome, note: String::new(), by: String::new() }),
+        1 => (outcome, who(), any::<bool>()).prop_map(|(outcome, by, needs_two)| {
+            Command::Resolve { outcome, note: String::new(), by, needs_two }
+        }),
+        1 => who().prop_map(|by| Command::WithdrawResolution { by }),
     ]
 }
 
@@ -85,7 +89,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         3 => any_verdict().prop_map(Input::Listed),
         5 => any_command().prop_map(Input::Command),
         1 => Just(Input::StopFlow(CancelledBy::Shutdown)),
-        1 => Just(Input::NumberReused { by: later_id() }),
+        1 => any::<bool>().prop_map(|listed| Input::NumberReused { by: later_id(), listed }),
         4 => Just(Input::Tick),
     ];
     prop_oneof![20 => input.prop_map(Happens::Input), 1 => Just(Happens::Crash)]

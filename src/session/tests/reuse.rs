@@ -11,14 +11,14 @@ use crate::session::{State, Verdict};
 use Family::{Apollo, P6x};
 
 fn reused() -> Input {
-    Input::NumberReused { by: later_id() }
+    Input::NumberReused { by: later_id(), listed: false }
 }
 
 /// Nothing leaves for the older session, whatever is wanted, due or listed, now or after a restart; a person settles it.
 fn is_left_alone(mut life: Life, what: &str) {
     assert_eq!(life.state(), "uncertain", "{what}");
     let State::Uncertain(why) = &life.machine.session().state else { unreachable!() };
-    assert!(why.contains("number 11") && why.contains(&later_id().to_string()), "{why}");
+    assert!(why.contains("number 11") && why.contains(&later_id().to_string()), "{WHY}");
     for _ in 0..2 {
         let kinds = life.records.len();
         for wish in [Command::Commit(minor(1)), Command::Void, Command::Update(minor(7000)), Command::Energy(minor(4000))] {
@@ -41,7 +41,8 @@ fn is_left_alone(mut life: Life, what: &str) {
         assert_eq!(life.records.len(), kinds, "{what}: nothing is to be remembered");
         life.crashes();
     }
-    let resolve = Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned() };
+    let resolve =
+        Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
     life.does(Input::Command(resolve));
     assert_eq!(life.state(), "voided", "{what}");
 }
@@ -107,7 +108,9 @@ fn before_a_hold_and_after_its_end_no_number_is_lost() {
     }
 }
 
-/// `journal verify`: a number can only have been given to a session of the same terminal whose Auth was about to be sent.
+const WHY: &str = "number_reused disagrees with what was decided: the other session has asked for no hold there";
+
+/// `journal verify`: a number can only have been given to a session of the same terminal whose Auth was about to be sent, or be an orphan's.
 #[test]
 fn a_number_is_given_to_a_session_that_has_asked_the_bank() {
     let judge = |other: &[Fact], elsewhere: bool| {
@@ -124,12 +127,14 @@ fn a_number_is_given_to_a_session_that_has_asked_the_bank() {
     };
     let placed = hold(Some(4000), Learned::Approved);
     assert_eq!(judge(&[opened(), intended(), placed.clone()], false), Ok(2));
+    // Found in a list: an orphan has asked no bank.
+    assert_eq!(judge(&[orphan(), hold(None, Learned::Listed)], false), Ok(2));
+    assert_eq!(judge(&[orphan(), hold(None, Learned::Listed)], true), Err(format!("record 6: {WHY}")));
     // Killed before the newer approval was durable.
     assert_eq!(judge(&[opened(), intended()], false), Ok(2));
-    let why = "number_reused disagrees with what was decided: the other session has asked for no hold there";
-    assert_eq!(judge(&[opened()], false), Err(format!("record 5: {why}")));
-    assert_eq!(judge(&[], false), Err(format!("record 4: {why}")));
-    assert_eq!(judge(&[opened(), intended(), placed], true), Err(format!("record 7: {why}")));
+    assert_eq!(judge(&[opened()], false), Err(format!("record 5: {WHY}")));
+    assert_eq!(judge(&[], false), Err(format!("record 4: {WHY}")));
+    assert_eq!(judge(&[opened(), intended(), placed], true), Err(format!("record 7: {WHY}")));
 }
 
 /// A session whose number was given again can be read without the other one: its actor may have to be built anew, or somebody asks for
@@ -180,6 +185,62 @@ fn what_is_listed_again_is_carried_out() {
     assert_eq!(undecided.does(Input::Listed(Verdict::Present)), []);
     assert_eq!((undecided.state(), undecided.machine.next_tick()), ("uncertain", None));
     assert_eq!(undecided.does(Input::Command(Command::Void)), [Effect::AskTurn]);
+}
+
+/// What is decided of a session that was missing waits for a list that shows it again, over restarts and links: its number may be
+/// another's by now. A terminal that cannot list is asked.
+#[test]
+fn what_is_decided_of_a_missing_session_waits_for_the_list() {
+    for wish in [Command::Commit(minor(3140)), Command::Void] {
+        let mut life = Life::held(P6x);
+        life.does(Input::Listed(Verdict::Absent));
+        assert_eq!(life.does(Input::Command(wish.clone())), []);
+        for _ in 0..2 {
+            assert_eq!(life.waits(HOUR), [], "{wish:?}");
+            assert_eq!(life.reconnects(), []);
+            assert_eq!(life.does(Input::Turn), [Effect::ReleaseTurn]);
+            assert_eq!(life.machine.next_tick(), None);
+            life.crashes();
+        }
+        life.does(Input::Ready);
+        life.does(Input::Listed(Verdict::Present));
+        assert_eq!(life.does(Input::Tick), [Effect::AskTurn]);
+        life.turn();
+        life.does(Input::Attempted(ok()));
+        assert!(life.machine.session().ended());
+    }
+    let mut gone = Life::held(P6x);
+    gone.does(Input::Listed(Verdict::Absent));
+    gone.does(Input::Command(Command::Commit(minor(3140))));
+    gone.does(Input::Listed(Verdict::Absent));
+    assert_eq!((gone.state(), gone.last(1)), ("uncertain", vec!["became_uncertain"]));
+
+    let mut apollo = Life::attempting(Apollo, commit(3140));
+    for _ in 0..5 {
+        apollo.does(Input::Attempted(not_ok(Some(0x09))));
+        if apollo.state() == "committing" {
+            apollo.waits(60);
+            apollo.turn();
+        }
+    }
+    assert_eq!(apollo.state(), "uncertain");
+    assert_eq!(apollo.waits(HOUR), [Effect::AskTurn]);
+}
+
+/// A number that was missing, and that a session in doubt finds in the list: what became of it is told in both, and neither is said to
+/// have had the hold for certain.
+#[test]
+fn a_number_that_was_taken_over_is_told_as_such() {
+    let mut life = Life::held(P6x);
+    life.does(Input::Listed(Verdict::Absent));
+    life.does(Input::NumberReused { by: later_id(), listed: true });
+    let State::Uncertain(why) = &life.machine.session().state else { panic!("{}", life.state()) };
+    assert!(why.contains("taken it over and voids it") && why.contains("nobody here knows"), "{why}");
+    is_left_alone(life, "taken over");
+    // As it stood in journals before there was a difference.
+    let old = format!(r#"{{"kind":"number_reused","by":"{}"}}"#, later_id());
+    assert_eq!(serde_json::from_str::<Fact>(&old).unwrap(), number_reused());
+    assert_eq!(serde_json::to_string(&number_reused()).unwrap(), old);
 }
 
 /// Not found is the terminal's last word about a number, whatever it lists.

@@ -47,7 +47,12 @@ fn facts() -> Vec<(&'static str, Fact)> {
         error: None,
         began_at: at(0),
     };
-    let resolved = |outcome| Fact::Resolved { outcome, note: "seen in the bank's file".to_owned(), by: "anna".to_owned() };
+    let resolved = |outcome| Fact::Resolved {
+        outcome,
+        note: "seen in the bank's file".to_owned(),
+        by: "anna".to_owned(),
+        proposed_by: None,
+    };
     vec![
         ("opened", opened()),
         ("card_read", card_read()),
@@ -76,6 +81,8 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("disposed_expired", disposed(Ending::Expired)),
         ("became_uncertain", uncertain()),
         ("number_reused", number_reused()),
+        ("proposed", proposed()),
+        ("withdrawn", Fact::ResolutionWithdrawn { by: "anna".to_owned() }),
         ("resolved_committed", resolved(Ending::Committed(minor(3000)))),
         ("resolved_voided", resolved(Ending::Voided)),
         ("started", Fact::Started { version: "1".to_owned() }),
@@ -118,6 +125,8 @@ disposed_voided      -           -         -           -           -         -  
 disposed_expired     -           -         -           -           expired   expired    expired    expired    expired          expired    expired   expired   expired     expired        expired          -
 became_uncertain     -           -         -           -           uncertain uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         -           -              -                -
 number_reused        -           -         -           -           -         uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         uncertain   uncertain      uncertain        -
+proposed             -           -         -           -           -         -          -          -          -                -          -         uncertain uncertain   uncertain      uncertain        uncertain
+withdrawn            -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
 resolved_committed   -           -         -           -           -         -          -          -          -                -          -         committed committed   committed      committed        committed
 resolved_voided      -           -         -           -           -         -          -          -          -                -          -         voided    voided      voided         voided           voided
 started              -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
@@ -160,6 +169,7 @@ fn nothing_follows_an_end() {
         ("committed", with(&held, [decided(commit(3140)), disposed(Ending::Committed(minor(3140)))])),
         ("voided", with(&held, [decided(Decision::Void), disposed(Ending::Voided)])),
         ("expired", with(&held, [disposed(Ending::Expired)])),
+        ("voided", with(&held, [uncertain(), proposed(), resolved_by_another()])),
         ("declined", vec![opened(), intended(), Fact::Declined { reason: None }]),
         ("cancelled", vec![opened(), Fact::Cancelled { by: CancelledBy::Terminal }]),
         ("failed", vec![opened(), Fact::Failed { why: "no".to_owned() }]),
@@ -199,6 +209,7 @@ fn amounts_and_numbers_must_fit_what_was_decided() {
         outcome: Ending::Committed(minor(amount)),
         note: "as the bank says".to_owned(),
         by: "anna".to_owned(),
+        proposed_by: None,
     };
     let raising = with(&held, [Fact::UpdateIntended { amount: minor(7000) }]);
     let lowering = with(&held, [Fact::UpdateIntended { amount: minor(3000) }]);

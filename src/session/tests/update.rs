@@ -213,7 +213,7 @@ fn a_person_settles_within_what_may_be_held() {
         life.does(Input::Attempted(not_ok(Some(0x0C))));
         assert_eq!(life.state(), "uncertain");
         let outcome = Ending::Committed(minor(amount));
-        let resolve = Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned() };
+        let resolve = Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
         match life.tries(Input::Command(resolve)) {
             Ok(_) => assert_eq!(life.state(), expected),
             Err(refusal) => assert_eq!(refusal.code(), expected),

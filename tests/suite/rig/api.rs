@@ -51,6 +51,14 @@ impl Api {
         self.try_get(path).unwrap()
     }
 
+    /// Likewise, as somebody else.
+    pub(crate) fn get_as(&self, token: Option<&str>, path: &str) -> (u16, Value) {
+        let request = self.agent.get(self.url(path));
+        let request =
+            token.into_iter().fold(request, |request, token| request.header("Authorization", format!("Bearer {token}")));
+        read(request.call().unwrap()).unwrap()
+    }
+
     /// Likewise.
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.try_post(path, body).unwrap()
@@ -66,6 +74,15 @@ impl Api {
         self.send(path, &body.to_string(), token).unwrap()
     }
 
+    /// Likewise.
+    pub(crate) fn delete(&self, path: &str) -> (u16, Value) {
+        let mut request = self.agent.delete(self.url(path));
+        if let Some(token) = self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.call().unwrap()).unwrap()
+    }
+
     /// None when the program is not there or goes away meanwhile.
     pub(crate) fn try_get(&self, path: &str) -> Option<(u16, Value)> {
         let mut request = self.agent.get(self.url(path));
@@ -78,6 +95,12 @@ impl Api {
     /// None when the program is not there or goes away meanwhile.
     pub(crate) fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         self.send(path, &body.to_string(), self.token)
+    }
+
+    /// Opens a session with this key.
+    pub(crate) fn open_with_key(&self, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.agent.post(self.url("/v1/sessions")).header("Content-Type", "application/json");
+        read(request.header("Idempotency-Key", key).send(body.to_string()).unwrap()).unwrap()
     }
 
     fn send(&self, path: &str, body: &str, token: Option<&str>) -> Option<(u16, Value)> {

@@ -113,6 +113,10 @@ impl Child {
         kill_process(Pid::from_child(&self.process()), Signal::TERM).unwrap();
     }
 
+    pub(super) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.process()), Signal::HUP).unwrap();
+    }
+
     pub(super) fn exit_code(&self) -> i32 {
         self.drained();
         self.process().wait().unwrap().code().unwrap_or(-1)

@@ -92,9 +92,14 @@ impl Drop for Site {
 pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Path) -> String {
     let mut text = String::from("[site]\nid = \"rig\"\ncurrency = \"EUR\"\n\n");
     write!(text, "[log]\nfilter = \"{}\"\n\n[api]\nlisten = \"127.0.0.1:0\"\n", builder.log).unwrap();
-    if let Some(token) = builder.token {
-        let digest: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(text, "tokens = [{{ name = \"rig\", role = \"admin\", sha256 = \"{digest}\" }}]").unwrap();
+    let admins = [("rig", builder.token), ("second", builder.second_token)].map(|(name, token)| {
+        let digest: Option<String> =
+            token.map(|token| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect());
+        digest.map(|digest| format!("{{ name = \"{name}\", role = \"admin\", sha256 = \"{digest}\" }}"))
+    });
+    let admins: Vec<String> = admins.into_iter().flatten().collect();
+    if !admins.is_empty() {
+        write!(text, "tokens = [{}]\nresolve_requires_two = {}\n", admins.join(", "), admins.len() > 1).unwrap();
     }
     if let Some((files, _)) = &builder.api_tls {
         let (cert, key) = (files.cert.display(), files.key.display());

@@ -1,0 +1,285 @@
+//! The configuration is read again while the program runs: who is touched by it, and who is not.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use quittance::sim::Command as Heard;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::rig::Rig;
+
+const APOLLO: &str = "apollo-1";
+const OTHER: &str = "apollo-2";
+const P6X: &str = "p6x-1";
+
+/// The configuration without this terminal.
+fn without(text: &str, terminal: &str) -> String {
+    let blocks: Vec<&str> = text.split("\n[[terminals]]\n").collect();
+    let others = blocks.iter().filter(|block| !block.starts_with(&format!("id = \"{terminal}\"\n")));
+    let others: Vec<&str> = others.copied().collect();
+    assert_eq!(others.len() + 1, blocks.len(), "{text}");
+    others.join("\n[[terminals]]\n")
+}
+
+/// Its part of the configuration.
+fn block(text: &str, terminal: &str) -> String {
+    let mut blocks = text.split("\n[[terminals]]\n");
+    blocks.find(|block| block.starts_with(&format!("id = \"{terminal}\"\n"))).unwrap().to_owned()
+}
+
+/// The configuration with this in the terminal's part instead of that.
+fn with(text: &str, terminal: &str, that: &str, this: &str) -> String {
+    let before = block(text, terminal);
+    assert!(before.contains(that), "{before}");
+    text.replace(&before, &before.replace(that, this))
+}
+
+fn reload(rig: &Rig) -> Value {
+    let (status, body) = rig.api.post("/v1/reload", &json!({}));
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+fn terminal(rig: &Rig, terminal: &str) -> Value {
+    rig.api.get(&format!("/v1/terminals/{terminal}")).1
+}
+
+fn wait_gone(rig: &Rig, terminal: &str) {
+    rig.until("gone", || (rig.api.get(&format!("/v1/terminals/{terminal}")).0 == 404).then_some(()));
+    let series = format!("{{terminal=\"{terminal}\",");
+    assert!(!rig.api.metrics().contains(&series));
+}
+
+/// How often it was set up: each new link begins with that.
+fn set_ups(rig: &Rig, terminal: &str) -> u64 {
+    rig.terminal(terminal).count(Heard::Setup)
+}
+
+fn end(rig: &Rig) {
+    assert_eq!(rig.terminate(), 0);
+    rig.check_books();
+}
+
+/// Terminals come, go and change, and the link of one that is the same all the time is not touched, nor is the card flow on it.
+#[test]
+fn nobody_else_is_touched() {
+    let rig = Rig::builder().apollos(3).p6xs(1).connectors(2).start();
+    let whole = std::fs::read_to_string(rig.config()).unwrap();
+    let flow = rig.open(APOLLO, 5000);
+
+    rig.configure(|text| without(&without(&text, "apollo-3"), P6X));
+    let told = reload(&rig);
+    assert_eq!(
+        (&told["removed"], &told["added"], &told["draining"]),
+        (&json!(["apollo-3", P6X]), &json!([]), &json!([])),
+        "{told}"
+    );
+    assert_eq!((&told["unchanged"], &told["changed"]), (&json!([APOLLO, OTHER]), &json!([])), "{told}");
+    ["apollo-3", P6X].iter().for_each(|gone| wait_gone(&rig, gone));
+    let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": P6X, "amount": 100 }));
+    assert_eq!((status, &body["code"]), (404, &json!("terminal_unknown")), "{body}");
+
+    // A limit needs no other link, and holds for the next session.
+    rig.configure(|text| text.replace("[policy]\n", "[policy]\nmax_hold = 20000\n"));
+    let told = reload(&rig);
+    let limit = |terminal: &str| json!({ "terminal": terminal, "keys": ["policy.max_hold"], "reopens": false });
+    assert_eq!(told["changed"], json!([limit(APOLLO), limit(OTHER)]), "{told}");
+    let large = rig.approve(OTHER, 15000);
+    assert_eq!((set_ups(&rig, APOLLO), set_ups(&rig, OTHER)), (1, 1));
+
+    // Another keep-alive needs one, of that terminal only.
+    rig.configure(|text| with(&text, OTHER, "connectors", "keepalive = \"9s\"\nconnectors"));
+    let told = reload(&rig);
+    assert_eq!(told["changed"], json!([{ "terminal": OTHER, "keys": ["keepalive"], "reopens": true }]), "{told}");
+    rig.until("set up again", || (set_ups(&rig, OTHER) == 2).then_some(()));
+    rig.wait_ready();
+    assert_eq!(rig.commit(&large, 14000)["state"], "committed");
+
+    // Back to where it began: who had gone is there again, and its counters go on.
+    std::fs::write(rig.config(), &whole).unwrap();
+    let told = reload(&rig);
+    assert_eq!(told["added"], json!(["apollo-3", P6X]), "{told}");
+    rig.wait_ready();
+    for terminal in ["apollo-3", P6X] {
+        let session = rig.approve(terminal, 3000);
+        assert_eq!(rig.commit(&session, 1000)["state"], "committed");
+    }
+    rig.tap(APOLLO, &rig.new_card());
+    rig.wait_state(&flow, "approved");
+    assert_eq!(rig.void(&flow)["state"], "voided");
+    assert_eq!(set_ups(&rig, APOLLO), 1);
+    rig.finish();
+}
+
+/// A terminal that vanishes with a hold goes on until the hold is disposed of, also over a crash; then it is gone, and whoever repeats
+/// the commit gets the same answer.
+#[test]
+fn whoever_holds_money_is_drained() {
+    let rig = Rig::pair().apollos(2).connectors(2).start();
+    let held = [APOLLO, P6X].map(|terminal| rig.approve(terminal, 5000));
+    let waiting = rig.open(APOLLO, 2000);
+    rig.configure(|text| without(&without(&text, APOLLO), P6X));
+    rig.hang_up();
+    rig.until("read again", || rig.said().contains("the configuration was read again").then_some(()));
+    rig.wait_state(&waiting, "cancelled");
+    let told = reload(&rig);
+    assert_eq!(told["draining"], json!([{ "terminal": APOLLO, "open": 1 }, { "terminal": P6X, "open": 1 }]), "{told}");
+    assert_eq!((&told["unchanged"], &told["removed"]), (&json!([OTHER]), &json!([])), "{told}");
+
+    for round in 0..2 {
+        for name in [APOLLO, P6X] {
+            let shown = terminal(&rig, name);
+            assert_eq!((&shown["draining"], &shown["undisposed"]), (&json!(true), &json!(1)), "{shown}");
+            assert!(shown["refuses_cards"].as_str().unwrap().contains("taken out of the configuration"), "{shown}");
+            let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": name, "amount": 100 }));
+            assert_eq!((status, &body["code"]), (503, &json!("draining")), "{body}");
+            assert!(body["detail"].as_str().unwrap().contains("taken out of the configuration"), "{body}");
+        }
+        if round == 0 {
+            rig.kill9();
+            rig.start_again();
+        }
+    }
+    assert_eq!(rig.metric("quittance_sessions_stranded", &[]), 0.0);
+    for (name, session) in [APOLLO, P6X].iter().zip(&held) {
+        assert_eq!(rig.commit(session, 1500)["state"], "committed");
+        assert_eq!(rig.taken(session), Some(1500));
+        wait_gone(&rig, name);
+        assert_eq!(rig.commit(session, 1500)["state"], "committed");
+    }
+    assert_eq!(rig.api.get("/readyz").0, 200);
+    assert_eq!(set_ups(&rig, OTHER), 2);
+    end(&rig);
+}
+
+/// A terminal that gets another name while it holds something: the old name disposes of it, then the new one takes cards.
+#[test]
+fn a_new_name_waits_for_the_old_one() {
+    let rig = Rig::builder().apollos(1).connectors(2).start();
+    let held = rig.approve(APOLLO, 5000);
+    rig.configure(|text| text.replace("id = \"apollo-1\"", "id = \"bay-99\""));
+    let told = reload(&rig);
+    assert_eq!((&told["added"], &told["draining"][0]["terminal"]), (&json!(["bay-99"]), &json!(APOLLO)), "{told}");
+    assert_eq!(told["waiting"][0]["terminal"], "bay-99", "{told}");
+    for _ in 0..2 {
+        let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": "bay-99", "amount": 100 }));
+        assert_eq!((status, &body["code"]), (503, &json!("terminal_not_ready")), "{body}");
+        assert!(body["detail"].as_str().unwrap().contains("apollo-1, which is configured no more"), "{body}");
+        rig.kill9();
+        rig.start_again();
+    }
+    assert_eq!(rig.void(&held)["state"], "voided");
+    wait_gone(&rig, APOLLO);
+    let session = rig.until("takes cards", || {
+        let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": "bay-99", "amount": 700 }));
+        (status == 201).then(|| body["id"].as_str().unwrap().to_owned())
+    });
+    rig.tap(APOLLO, &rig.new_card());
+    rig.wait_state(&session, "approved");
+    assert_eq!(rig.commit(&session, 600)["state"], "committed");
+    assert_eq!(rig.api.get("/v1/terminals").1["terminals"].as_array().unwrap().len(), 1);
+    end(&rig);
+}
+
+/// Another device under the same name: what is open on the first one is disposed of there, and never on the second.
+#[test]
+fn another_family_waits_until_nothing_is_open() {
+    let rig = Rig::pair().connectors(2).start();
+    let held = rig.approve(APOLLO, 5000);
+    rig.configure(|text| {
+        let p6x = block(&text, P6X).replace("id = \"p6x-1\"", "id = \"apollo-1\"");
+        let text = without(&text, P6X);
+        text.replace(&block(&text, APOLLO), &p6x)
+    });
+    let told = reload(&rig);
+    assert_eq!(told["waiting"][0]["terminal"], APOLLO, "{told}");
+    assert_eq!((&told["removed"], &told["draining"][0]["terminal"]), (&json!([P6X]), &json!(APOLLO)), "{told}");
+    rig.kill9();
+    rig.start_again();
+    let shown = terminal(&rig, APOLLO);
+    assert_eq!((&shown["family"], &shown["draining"]), (&json!("apollo"), &json!(true)), "{shown}");
+    assert_eq!(rig.commit(&held, 1500)["state"], "committed");
+    assert_eq!(rig.taken(&held), Some(1500));
+    rig.until("another device", || (terminal(&rig, APOLLO)["family"] == "p6x").then_some(()));
+    rig.wait_ready();
+    let session = rig.until("takes cards", || {
+        let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": APOLLO, "amount": 700 }));
+        (status == 201).then(|| body["id"].as_str().unwrap().to_owned())
+    });
+    rig.tap(P6X, &rig.new_card());
+    rig.wait_state(&session, "approved");
+    assert_eq!(rig.void(&session)["state"], "voided");
+    end(&rig);
+}
+
+/// A file that is no good changes nothing, and says everything that is wrong with it.
+#[test]
+fn a_bad_file_changes_nothing() {
+    let rig = Rig::builder().apollos(2).start();
+    rig.configure(|text| {
+        without(&text, OTHER).replace("[site]", "[site]\ncolour = \"red\"").replace("retry = [", "retry = [\"soon\", ")
+    });
+    let (status, body) = rig.api.post("/v1/reload", &json!({}));
+    assert_eq!((status, &body["code"]), (422, &json!("configuration_invalid")), "{body}");
+    let keys: Vec<&str> = body["errors"].as_array().unwrap().iter().map(|error| error["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["site.colour", "policy.retry"]);
+    rig.hang_up();
+    let told =
+        |said: &str| ["site.colour", "policy.retry"].iter().all(|key| said.contains("by=\"SIGHUP\"") && said.contains(key));
+    rig.until("said why", || told(&rig.said()).then_some(()));
+    std::fs::write(rig.config(), "[site").unwrap();
+    let (status, body) = rig.api.post("/v1/reload", &json!({}));
+    assert_eq!((status, &body["code"]), (422, &json!("configuration_invalid")), "{body}");
+    std::fs::remove_file(rig.config()).unwrap();
+    assert_eq!(rig.api.post("/v1/reload", &json!({})).0, 422);
+
+    for terminal in [APOLLO, OTHER] {
+        let session = rig.approve(terminal, 5000);
+        assert_eq!(rig.commit(&session, 100)["state"], "committed");
+        assert_eq!(set_ups(&rig, terminal), 1);
+    }
+    rig.finish();
+}
+
+/// Other tokens hold from the next request on, also on a connection that is there already; what needs a restart is named and stays.
+#[test]
+fn tokens_change_on_a_connection_that_stays() {
+    let rig = Rig::builder().apollos(1).token("the-first-token").start();
+    let mut connection = TcpStream::connect(rig.api.address()).unwrap();
+    let mut ask = |token: &str| {
+        let head = format!("GET /v1/terminals HTTP/1.1\r\nHost: depot\r\nAuthorization: Bearer {token}\r\n\r\n");
+        connection.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let mut part = [0; 4096];
+        let body = |answer: &[u8]| {
+            let text = String::from_utf8_lossy(answer).into_owned();
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            (body.len() >= length.unwrap_or(0)).then_some(())
+        };
+        while body(&answer).is_none() {
+            let read = connection.read(&mut part).unwrap();
+            assert!(read > 0, "the connection was closed");
+            answer.extend_from_slice(&part[..read]);
+        }
+        String::from_utf8_lossy(&answer)[9..12].to_owned()
+    };
+    assert_eq!((ask("the-first-token"), ask("the-second-token")), ("200".to_owned(), "401".to_owned()));
+    let digest: String = Sha256::digest("the-second-token").iter().map(|byte| format!("{byte:02x}")).collect();
+    let earlier: String = Sha256::digest("the-first-token").iter().map(|byte| format!("{byte:02x}")).collect();
+    rig.configure(|text| {
+        let text = text.replace(&earlier, &digest).replace("filter = \"info\"", "filter = \"debug\"");
+        let text = text.replace("currency = \"EUR\"", "currency = \"CHF\"").replace("intensity = 1000", "intensity = 999");
+        text.replace("listen = \"127.0.0.1:0\"", "listen = \"127.0.0.1:1\"").replace("journal.db", "other.db")
+    });
+    let told = reload(&rig);
+    assert_eq!(told["settings"], json!(["log.filter", "api.tokens", "supervision"]), "{told}");
+    assert_eq!(told["needs_restart"], json!(["site.currency", "api.listen", "journal.path"]), "{told}");
+    assert_eq!(told["unchanged"], json!([APOLLO]), "{told}");
+    assert_eq!((ask("the-first-token"), ask("the-second-token")), ("401".to_owned(), "200".to_owned()));
+    rig.terminal(APOLLO).cut();
+    rig.until("logs more", || rig.said().contains("DEBUG").then_some(()));
+    assert!(!rig.path("other.db").exists());
+    end(&rig);
+}
