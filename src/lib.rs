@@ -16,7 +16,7 @@
 //!  3                    session   one attempt to take money
 //!  2        link · recorder  journal                sim   the other side of the wire, for tests and
 //!  1          protocol        metrics                      `termsim`; knows rows 0 and 1 only, and the
-//!  0      id · money · time · card · tls                  orchestrator never imports it
+//!  0      id · money · time · random · card · tls                  orchestrator never imports it
 //! ```
 //!
 //! A file imports its own row and lower ones; `tests/suite/tidy.rs` sees to it.
@@ -40,6 +40,7 @@ pub mod link;
 pub mod metrics;
 pub mod money;
 pub mod protocol;
+pub mod random;
 pub mod reconcile;
 pub mod recorder;
 pub mod session;

@@ -25,6 +25,7 @@ use crate::id::TerminalId;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver};
 use crate::metrics::Metrics;
+use crate::random::Randomness;
 use crate::session::ledger::Ledger;
 use crate::time::Clock;
 
@@ -156,6 +157,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         supervision: config.supervision.clone(),
         currency: config.site.currency,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        random: Randomness::of_system(),
         unsound,
     };
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);

@@ -60,6 +60,8 @@ fn address(address: &Address) -> Value {
     match address {
         Address::Tcp(address) => json!({ "tcp": address }),
         Address::Serial { path, baud } => json!({ "serial": path, "baud": baud }),
+        // Simulations keep no configuration; a name says more than nothing.
+        Address::Pipe(pipe) => json!({ "pipe": pipe.to_string() }),
         Address::Tls(tls) => {
             let oldest = match tls.min_version {
                 MinVersion::V1_2 => "1.2",

@@ -112,6 +112,7 @@ impl FleetActor {
         let around = Surroundings {
             journal: Arc::clone(&self.inner.journal),
             clock: self.inner.clock,
+            random: self.inner.random.clone(),
             observer: self.inner.observer(),
             currency: self.inner.currency,
             recorders: Arc::clone(&self.inner.recorders),
@@ -138,7 +139,7 @@ impl FleetActor {
         if let Some(metrics) = self.inner.metrics.terminal(terminal) {
             metrics.link_restart(reason.label());
         }
-        Some(match member.history.failed(reason, self.inner.clock.now(), rand::random()) {
+        Some(match member.history.failed(reason, self.inner.clock.now(), self.inner.random.jitter()) {
             Verdict::Again { after } => (after, false),
             Verdict::Quarantine { after } => {
                 error!(%terminal, reason = reason.label(), "failed too often: quarantined, and tried slowly from now on");

@@ -33,6 +33,7 @@ use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
 use crate::protocol::{Request, Response};
+use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::ledger::Ledger;
 use crate::session::machine::{Input, Machine, Rules};
@@ -66,6 +67,8 @@ pub struct Settings {
     pub currency: Currency,
     /// Where the terminals' actors run; they are dealt out in turn.
     pub arbiters: Vec<ArbiterHandle>,
+    /// Where names and jitter come from.
+    pub random: Randomness,
     /// What in the journal cannot follow from what stands before it, if anything: then no cards are taken.
     pub unsound: Option<String>,
 }
@@ -81,6 +84,7 @@ pub struct Fleet {
 struct Inner {
     journal: Arc<dyn Journal>,
     clock: Clock,
+    random: Randomness,
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     watch: Arc<Watch>,
@@ -185,6 +189,7 @@ impl Fleet {
         let inner = Arc::new(Inner {
             journal,
             clock,
+            random: settings.random,
             board,
             recorders: Arc::new(Recorders::new(clock, Arc::clone(&metrics))),
             metrics,
@@ -251,7 +256,7 @@ impl Fleet {
             Some(lock) => Some(lock.lock().await),
             None => None,
         };
-        let session = SessionId::new(self.inner.clock.now(), rand::random());
+        let session = SessionId::new(self.inner.clock.now(), self.inner.random.name());
         let Wanted { terminal, amount, connector, caller_reference, idempotency } = wanted;
         if let Some(request) = &idempotency {
             match self.inner.board.claim(&request.key, &request.digest, session) {

@@ -55,6 +55,7 @@ impl Rig {
             supervision: config.supervision,
             currency: config.site.currency,
             arbiters: Vec::new(),
+            random: Randomness::of_system(),
             unsound: None,
         };
         let kept: Arc<dyn Journal> = Arc::new(journal.clone());

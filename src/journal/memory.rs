@@ -108,6 +108,13 @@ impl MemoryJournal {
         self.lock().records.clone()
     }
 
+    /// What was acknowledged after the record of this number.
+    pub fn since(&self, after: u64) -> Vec<Record> {
+        let shared = self.lock();
+        let from = shared.records.partition_point(|record| record.seq <= after);
+        shared.records.get(from..).unwrap_or_default().to_vec()
+    }
+
     /// How many appends were acknowledged since the last crash.
     pub fn appends(&self) -> usize {
         self.lock().appends

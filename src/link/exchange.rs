@@ -432,6 +432,13 @@ impl Exchanges {
             }
             return;
         }
+        // No bank has heard of this card flow. Cancel was asked for before the status, so it has been answered: the flow has ended without
+        // a word, or with the Not OK, and each way nothing is left over.
+        let cancelling = self.command_is(|request| matches!(request, Request::CancelSession));
+        if cancelling && self.flow_is(waits_for_card) {
+            self.end_flow(Outcome::FlowEnded, now);
+            return self.end_command(answer, now);
+        }
         // A bank may have heard of an Auth whose card flow is over, so nothing is an answer to it but its own.
         let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
         self.end_flow(if is_auth { Outcome::Unanswered(Cause::Resynchronised) } else { answer }, now);

@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod exchange;
+mod pipe;
 mod rules;
 mod serial;
 mod task;
@@ -16,6 +17,7 @@ mod tests;
 mod tls;
 mod wire;
 
+pub use pipe::Pipe;
 pub use task::{Orders, open, open_with};
 pub use tls::{MinVersion, Tls, TlsWire};
 pub use wire::Wire;
@@ -42,6 +44,8 @@ pub enum Address {
         /// Bits per second.
         baud: u32,
     },
+    /// Memory, for simulations; no configuration means it.
+    Pipe(Pipe),
 }
 
 impl Address {
@@ -51,6 +55,7 @@ impl Address {
             Self::Tcp(address) => address.to_ascii_lowercase(),
             Self::Tls(tls) => tls.address.to_ascii_lowercase(),
             Self::Serial { path, .. } => path.clone(),
+            Self::Pipe(pipe) => pipe.to_string(),
         }
     }
 }
@@ -61,6 +66,7 @@ impl fmt::Display for Address {
             Self::Tcp(address) => write!(f, "tcp {address}"),
             Self::Tls(tls) => write!(f, "tls {}", tls.address),
             Self::Serial { path, baud } => write!(f, "serial {path} at {baud} baud"),
+            Self::Pipe(pipe) => write!(f, "pipe {pipe}"),
         }
     }
 }
@@ -92,7 +98,7 @@ pub struct Settings {
 }
 
 /// Names an exchange of one link; given by whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
 /// A request to be exchanged.

@@ -83,6 +83,7 @@ pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Re
             Address::Tcp(address) => tcp::connect(&address).await.map(Wire::Tcp),
             Address::Tls(tls) => tls::open(*tls, tell).await,
             Address::Serial { path, baud } => serial::open(&path, baud),
+            Address::Pipe(pipe) => pipe.connect().await.map(Wire::Pipe),
         }
     })
 }
@@ -101,9 +102,10 @@ where
 {
     let (orders, asked) = mpsc::channel(ORDERS);
     let (held, dropped) = oneshot::channel();
-    let discipline = match settings.address {
+    let discipline = match &settings.address {
         Address::Tcp(_) | Address::Tls(_) => Discipline::Strict,
         Address::Serial { .. } => Discipline::Resynchronise,
+        Address::Pipe(pipe) => pipe.discipline(),
     };
     let task = Task {
         patience: settings.timeouts.command,

@@ -31,6 +31,8 @@ pub enum Listen {
     Tls(Box<TlsListen>),
     /// A pseudo terminal, under this path (a symbolic link, which keeps its name when the device is unplugged and plugged).
     Pty(PathBuf),
+    /// Nowhere: the caller brings the wire to its [`Port`](super::Port).
+    Port,
 }
 
 impl Listen {
@@ -39,7 +41,7 @@ impl Listen {
         match self {
             Self::Tcp(address) => Some(*address),
             Self::Tls(tls) => Some(tls.address),
-            Self::Pty(_) => None,
+            Self::Pty(_) | Self::Port => None,
         }
     }
 }
@@ -165,27 +167,28 @@ impl Depot {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: wanted.to_string(), error };
                 let socket = TcpListener::bind(wanted).await.map_err(wrong)?;
                 let address = socket.local_addr().map_err(wrong)?;
-                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, None)))
+                (address.to_string(), Some(tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, None))))
             }
             (Family::Apollo, Listen::Tls(tls)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: tls.address.to_string(), error };
                 tls.config().map_err(wrong)?;
                 let socket = TcpListener::bind(tls.address).await.map_err(wrong)?;
                 let address = socket.local_addr().map_err(wrong)?;
-                (address.to_string(), tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, Some(*tls))))
+                (address.to_string(), Some(tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, Some(*tls)))))
             }
             (Family::P6x, Listen::Pty(path)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: path.display().to_string(), error };
                 let device = pty::Device::create(&path).map_err(wrong)?;
                 let address = path.display().to_string();
                 self.links.push(path);
-                (address, tokio::spawn(pty::serve(Arc::clone(&stage), device)))
+                (address, Some(tokio::spawn(pty::serve(Arc::clone(&stage), device))))
             }
+            (_, Listen::Port) => ("port".to_owned(), None),
             (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_) | Listen::Tls(_)) => {
                 return Err(DepotError::Transport(id));
             }
         };
-        self.tasks.push(task);
+        self.tasks.extend(task);
         self.index.insert(id.clone(), self.terminals.len());
         self.terminals.push((SimHandle { id, family, bank: self.bank.clone(), stage }, address));
         Ok(())

@@ -11,12 +11,14 @@ use super::chance::{Chances, Dice};
 use super::command::Command;
 use super::fault::Fault;
 use super::papers::Paper;
+use super::port::Port;
 use super::stage::{Snapshot, Stage};
 use super::terminal::Input;
 use super::traffic::{Fate, Traffic};
 use crate::id::TerminalId;
 use crate::protocol::response::{Reason, TerminalState};
 use crate::protocol::{Family, Response};
+use crate::time::Clock;
 
 /// A simulated terminal. Copies are the same terminal.
 #[derive(Clone, Debug)]
@@ -47,6 +49,16 @@ impl SimHandle {
     /// Its holds that nobody has ended.
     pub fn open_holds(&self) -> Vec<Hold> {
         self.bank.open_holds(&self.id)
+    }
+
+    /// Its end of a wire.
+    pub fn port(&self) -> Port {
+        Port(Arc::clone(&self.stage))
+    }
+
+    /// From now on this is its clock: the time of a simulation that goes on in another runtime.
+    pub fn set_clock(&self, clock: Clock) {
+        self.stage.set_clock(clock);
     }
 
     /// Presses a button of its screen. Says whether there was such a button.

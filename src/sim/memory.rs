@@ -47,12 +47,13 @@ impl Memory {
     }
 
     /// A number for a new session. PSP 18, point 10: not reused, unless the terminal is one that does.
-    pub(super) fn number(&mut self, reference: SessionReference, quirks: &Quirks) -> TerminalSessionId {
+    /// `promised` have been taken for questions that are still on their way to the bank.
+    pub(super) fn number(&mut self, reference: SessionReference, quirks: &Quirks, promised: &[u32]) -> TerminalSessionId {
         if quirks.id_is_reference {
             return TerminalSessionId(reference.0);
         }
         if quirks.reuse_ids {
-            let free = |id: &u32| self.open.iter().all(|session| session.id.0 != *id);
+            let free = |id: &u32| self.open.iter().all(|session| session.id.0 != *id) && !promised.contains(id);
             return TerminalSessionId((quirks.first_session_id..=u32::MAX).find(free).unwrap_or(u32::MAX));
         }
         let id = self.next_id;

@@ -48,7 +48,7 @@ pub struct Snapshot {
 
 /// What the wire is to do next.
 #[derive(Debug)]
-pub(super) enum Parcel {
+pub enum Parcel {
     /// Write these.
     Bytes(Bytes),
     /// Drop the connection.
@@ -63,6 +63,7 @@ enum Outgoing {
 
 #[derive(Debug)]
 struct Inner {
+    clock: Clock,
     terminal: SimTerminal,
     /// A card that lies on the terminal.
     lying: Option<SimCard>,
@@ -84,7 +85,6 @@ struct Inner {
 pub(super) struct Stage {
     inner: Mutex<Inner>,
     family: Family,
-    clock: Clock,
     order: Arc<AtomicU64>,
     wake: Notify,
     board: watch::Sender<Snapshot>,
@@ -93,6 +93,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(terminal: SimTerminal, family: Family, clock: Clock, order: Arc<AtomicU64>) -> Self {
         let inner = Inner {
+            clock,
             terminal,
             lying: None,
             faults: Faults::default(),
@@ -107,7 +108,7 @@ impl Stage {
             plugged: true,
         };
         let board = watch::Sender::new(inner.snapshot());
-        Self { inner: Mutex::new(inner), family, clock, order, wake: Notify::new(), board }
+        Self { inner: Mutex::new(inner), family, order, wake: Notify::new(), board }
     }
 
     pub(super) const fn board(&self) -> &watch::Sender<Snapshot> {
@@ -188,8 +189,11 @@ impl Stage {
 
     /// Time has passed.
     pub(super) fn tick(&self) {
-        let now = self.clock.now();
-        let due = self.lock().terminal.next_tick().is_some_and(|at| at <= now);
+        let due = {
+            let inner = self.lock();
+            let now = inner.clock.now();
+            inner.terminal.next_tick().is_some_and(|at| at <= now)
+        };
         if due {
             self.act(|stage, inner, now| stage.feed(inner, Input::Tick, now));
         }
@@ -197,8 +201,8 @@ impl Stage {
 
     /// What the wire is to do now; `heeded` is false when nobody listens.
     pub(super) fn next_parcel(&self, heeded: bool) -> Option<Parcel> {
-        let now = self.clock.now();
         let mut inner = self.lock();
+        let now = inner.clock.now();
         let parcel = match inner.outbox.front()? {
             Outgoing::Cut => {
                 inner.outbox.pop_front();
@@ -226,7 +230,7 @@ impl Stage {
             Some(Outgoing::Frame { due, .. }) if inner.permits != Some(0) => Some(*due),
             _ => None,
         };
-        [due, inner.terminal.next_tick()].into_iter().flatten().min().map(|at| self.clock.instant_of(at))
+        [due, inner.terminal.next_tick()].into_iter().flatten().min().map(|at| inner.clock.instant_of(at))
     }
 
     // What the hands of a test do.
@@ -317,6 +321,10 @@ impl Stage {
         self.act(|_, inner, _| inner.permits = change(inner.permits));
     }
 
+    pub(super) fn set_clock(&self, clock: Clock) {
+        self.act(|_, inner, _| inner.clock = clock);
+    }
+
     pub(super) fn set_plugged(&self, plugged: bool) {
         self.act(|_, inner, _| inner.plugged = plugged);
     }
@@ -343,8 +351,8 @@ impl Stage {
     // Machinery.
 
     fn act(&self, change: impl FnOnce(&Self, &mut Inner, Timestamp)) {
-        let now = self.clock.now();
         let mut inner = self.lock();
+        let now = inner.clock.now();
         change(self, &mut inner, now);
         self.publish(&inner);
         drop(inner);

@@ -213,7 +213,7 @@ impl TerminalActor {
     fn open_orphan(&mut self, ctx: &mut Context<Self>, orphan: TerminalSessionId) {
         warn!(terminal = %self.id(), terminal_session_id = %orphan, "the terminal holds a session that the journal does not know");
         let entry = self.opening(
-            SessionId::new(self.now(), rand::random()),
+            SessionId::new(self.now(), self.around.random.name()),
             Fact::Opened {
                 origin: Origin::Orphan,
                 connector: None,

@@ -74,7 +74,7 @@ impl TerminalActor {
             Owner::Session(session) => self.presented(ctx, Some(session), None, outcome),
             Owner::Scan => {
                 let reference = self.scan.reference();
-                self.scan.ended(end_of_scan(outcome), self.now(), rand::random());
+                self.scan.ended(end_of_scan(outcome), self.now(), self.around.random.jitter());
                 self.presented(ctx, None, reference, outcome);
             }
         }
@@ -151,7 +151,7 @@ impl TerminalActor {
             self.turns.cancel = true;
             return;
         };
-        let id = SessionId::new(self.now(), rand::random());
+        let id = SessionId::new(self.now(), self.around.random.name());
         let entry = self.opening(
             id,
             Fact::Opened {

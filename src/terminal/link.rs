@@ -1,6 +1,6 @@
 //! The link as its terminal has it: one after the other, with the exchanges that are under way, and what comes of each.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -58,7 +58,7 @@ pub(super) struct Link {
     /// What it was opened as: only its own events are heard.
     generation: Generation,
     orders: Option<Orders>,
-    tickets: HashMap<Ticket, (Purpose, Request)>,
+    tickets: BTreeMap<Ticket, (Purpose, Request)>,
     next_ticket: u64,
     /// Why we closed it ourselves.
     trouble: Option<Trouble>,
@@ -73,7 +73,7 @@ impl Link {
             state: LinkState::Down,
             generation: Generation(0),
             orders: None,
-            tickets: HashMap::new(),
+            tickets: BTreeMap::new(),
             next_ticket: 0,
             trouble: None,
             closed_at: None,
@@ -131,7 +131,7 @@ impl Link {
         self.orders = None;
         self.closed_at = None;
         self.state = LinkState::Down;
-        (ending, self.tickets.drain().map(|(_, exchange)| exchange).collect())
+        (ending, std::mem::take(&mut self.tickets).into_values().collect())
     }
 
     /// Whether its last event is overdue: a link whose task has crashed has none.

@@ -145,7 +145,7 @@ impl TerminalActor {
     pub(super) fn free_reference(&self) -> SessionReference {
         let taken = |number: u32| self.children.values().any(|child| child.session.reference == Some(SessionReference(number)));
         loop {
-            let number = rand::random_range(1..=u32::MAX);
+            let number = self.around.random.number();
             if !taken(number) {
                 return SessionReference(number);
             }

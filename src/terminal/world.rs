@@ -11,6 +11,7 @@ use crate::journal::record::Report;
 use crate::link::{Outcome, Whose};
 use crate::money::Currency;
 use crate::protocol::Request;
+use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::Session;
 use crate::session::actor::Observer as SessionObserver;
@@ -26,6 +27,8 @@ pub struct Surroundings {
     pub journal: Arc<dyn Journal>,
     /// What time it is.
     pub clock: Clock,
+    /// Where names and jitter come from.
+    pub random: Randomness,
     /// Who reads along.
     pub observer: Arc<dyn Observer>,
     /// The site's currency.

@@ -43,6 +43,7 @@ pub(crate) fn bench(_: &mut Criterion) {
             supervision: config.supervision,
             currency,
             arbiters: Vec::new(),
+            random: quittance::random::Randomness::of_system(),
             unsound: None,
         };
         let fleet = Fleet::start(settings, Arc::clone(&journal), clock, metrics, Ledger::default());

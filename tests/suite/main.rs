@@ -42,6 +42,7 @@ mod scan;
 mod scrape;
 mod service;
 mod settings;
+mod storm;
 mod terminal;
 mod tidy;
 mod tls;

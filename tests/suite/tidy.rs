@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file imports only equal or lower rows.
-const ROWS: [(&str, u8); 17] = [
+const ROWS: [(&str, u8); 18] = [
     ("id", 0),
     ("money", 0),
     ("time", 0),
+    ("random", 0),
     ("card", 0),
     ("tls", 0),
     ("protocol", 1),

@@ -131,6 +131,13 @@ fn a_refused_cancel_is_ambiguous_but_two_refusals_are_not() {
     bench.frame(NOT_OK);
     assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, NOT_OK)]);
     assert_eq!(bench.frame(status(TerminalState::Enabled)), []);
+
+    // The terminal has given up waiting for a card without a word, while Cancel was on its way.
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    bench.frame(NOT_OK);
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), [ended(2, Outcome::FlowEnded), answered(3, NOT_OK)]);
+    let next = bench.ask(start());
+    assert!(matches!(next[..], [Action::Write { request: Request::StartSession(_), .. }]), "the link goes on: {next:?}");
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Underway {
 impl SimTerminal {
     pub(super) fn ask_for_hold(&mut self, start: StartSession, card: SimCard, setup: Setup, now: Timestamp) {
         let policy = self.bank.policy(&card);
-        let session = self.memory.number(start.reference, &self.quirks);
+        let promised: Vec<u32> = self.underway.iter().map(|question| question.session.0).collect();
+        let session = self.memory.number(start.reference, &self.quirks, &promised);
         let (arrives, answers_after) = (now.after(policy.reaches_after), policy.answers_after);
         self.underway.push(Underway {
             arrives,

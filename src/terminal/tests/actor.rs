@@ -16,6 +16,7 @@ use crate::money::Amount;
 use crate::protocol::request::Options;
 use crate::protocol::response::TerminalState;
 use crate::protocol::{Family, Quirks, Request};
+use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
@@ -145,6 +146,7 @@ impl Stand {
         let around = Surroundings {
             journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
             clock,
+            random: Randomness::of_system(),
             observer: Arc::new(Witness { view, session: session_sender }),
             currency,
             recorders: Arc::new(Recorders::new(clock, Arc::new(metrics))),

@@ -1,0 +1,91 @@
+//! A depot in a thousand storms: the proof that nothing is ever lost.
+//!
+//! The real terminal, session, fleet, reconciliation and link code runs against simulated terminals of both families with the bank behind
+//! them, on one thread and with a paused clock. A seed draws everything: the depot and its policies, the drivers, the integrators (late,
+//! twice, contradictory, never), and what goes wrong with wires, terminals, the journal and the orchestrator itself. Then the faults stop,
+//! and within stated bounds everything must settle.
+//!
+//! ```text
+//!   cargo storm 1000           a thousand seeds from 0 on; `cargo storm 1000 5000` from 5000 on; `cargo storm --forever` for a night
+//!   cargo storm-one 42         the story of a seed, line by line
+//!   cargo test --test suite storm      what every run of the tests does: a fixed set, and a fresh one
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `plan` | what the seed draws before anything happens |
+//! | `world` | what outlives the orchestrator: terminals, bank, disk, wishes, time |
+//! | `life` | one life of the orchestrator, in a runtime of its own: a crash is the end of that runtime |
+//! | `disk` | the memory journal behind a disk that is slow, full, broken, or gone between durable and answered |
+//! | `line` | the wires, as bytes; here is also the witness of G1, who sees every frame as it leaves |
+//! | `weather` | what happens to terminals |
+//! | `people` | drivers and integrators; what they were told is held against the journal |
+//! | `books` | a second, simpler reader of the journal, since a judge should not believe the accused |
+//! | `calm`, `oracle` | the judges: bounds (G7, G8), and the bank's books against everything that was said |
+//!
+//! # Why not turmoil
+//!
+//! It steps all hosts by a fixed tick, so a simulated day costs the same whether anything happens or not, while a paused clock jumps to the
+//! next timer; actix needs its own system on the thread, which turmoil's hosts do not have; and half of our wires are serial lines.
+//!
+//! # What the simulation cannot see
+//!
+//! * SQLite, files and fsync: the journal is the memory one. Power loss, full file systems and killed processes of the real binary are
+//!   for the tests with the real binary.
+//! * Threads. The program runs its terminals on several arbiters; here there is one, and every interleaving is one of actix's queues.
+//! * HTTP, TLS, termios, sockets: wires are pipes of memory, and people call the fleet as the API does, without the API.
+//! * What a real terminal does otherwise than `sim` assumes (PSP 18). Some of its points are drawn the other way round, not all.
+//! * Mistakes that codec and simulator share: they use one codec. The golden bytes are for those.
+//! * Jumps of the clock while the program runs: it does not look at the wall clock then. It is set while the program is down.
+//! * After a terminal has forgotten its sessions *and* used their numbers again, or after an answer was forged with a right checksum, no host
+//!   can know the truth. On those terminals (about one seed in fifteen) only what does not depend on it is judged.
+//! * A crash of the supervisor itself, and the planned end (SIGTERM): the orchestrator only ever dies.
+//! * Deadlines that lie days away are not waited for. A dead-man timer of some minutes is drawn in one seed of twenty.
+
+mod books;
+mod calm;
+mod dice;
+mod disk;
+mod life;
+mod line;
+mod oracle;
+mod people;
+mod plan;
+mod weather;
+mod world;
+
+use std::time::Duration;
+
+use world::World;
+
+/// What came of a seed.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// What was wrong; nothing, if all is well.
+    pub(crate) violations: Vec<String>,
+    /// How much time was simulated.
+    pub(crate) simulated: Duration,
+    /// How often the orchestrator was started.
+    pub(crate) lives: u32,
+    /// How many holds the bank placed.
+    pub(crate) holds: usize,
+    /// How many records the journal has.
+    pub(crate) records: usize,
+    /// What happened, line by line, if it was asked for.
+    pub(crate) story: Vec<String>,
+}
+
+/// Lets a depot live through the storm of a seed.
+pub(crate) fn run(seed: u64, with_story: bool) -> Outcome {
+    let world = World::new(seed, with_story);
+    world.note(|| format!("{:#?}", world.plan));
+    life::live(&world);
+    Outcome {
+        violations: world.violations(),
+        simulated: world.lasted(),
+        lives: world.lives(),
+        holds: world.bank().holds().len(),
+        records: world.disk.records().len(),
+        story: world.take_story(),
+    }
+}

@@ -1,0 +1,266 @@
+//! The judges at the end. They believe the bank, what people asked and were told, and the storm's own reading of the journal; the
+//! program's own opinion of itself (its board, its metrics, its ledger) is only compared with that.
+
+use std::sync::Arc;
+
+use quittance::fleet::{Filter, Fleet};
+use quittance::id::SessionId;
+use quittance::journal::record::{AtEnd, ConfirmedBy, DecidedBy, Decision, Learned, Origin, Outcome};
+use quittance::metrics::Metrics;
+use quittance::session::Session;
+use quittance::session::ledger::Ledger;
+use quittance::sim::{By, Hold, HoldState};
+
+use super::books::{End, Page};
+use super::world::World;
+
+/// After every start: what is replayed adds up.
+pub(crate) fn ledger(world: &World, ledger: &Ledger) {
+    let imbalance = ledger.totals().imbalance();
+    if imbalance != 0 {
+        world.violate(format!("G3: the replayed ledger is out of balance by {imbalance}"));
+    }
+    world.disk.books(|books| {
+        let undisposed = books.pages.values().filter(|page| undisposed(page)).count();
+        let replayed = ledger.sessions().filter(|session| session.undisposed()).count();
+        if undisposed != replayed {
+            world.violate(format!("G3: {undisposed} sessions are undisposed, but {replayed} were replayed"));
+        }
+    });
+}
+
+/// A hold exists or may exist.
+fn undisposed(page: &Page) -> bool {
+    page.end.is_none() && (page.may_authorise || page.in_doubt || page.uncertain || page.hold.is_some())
+}
+
+/// Everything at the end.
+pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) {
+    match Ledger::replay(&world.disk.records()) {
+        Ok(replayed) => ledger(world, &replayed),
+        Err(unsound) => world.violate(format!("the journal does not follow from itself: {unsound}")),
+    }
+    for violation in world.bank().violations() {
+        let lied = world.place(&violation.terminal).is_some_and(|terminal| excused(world, terminal));
+        if !lied {
+            world.violate(format!("the bank complains: {violation:?}"));
+        }
+    }
+    if !world.bank().ledger().balances() {
+        world.violate("the bank's own books do not balance".to_owned());
+    }
+    bank(world);
+    decisions(world);
+    board(world, fleet).await;
+    if world.plan.terminals.len() <= 3 {
+        numbers(world, metrics);
+    }
+}
+
+/// A terminal whose answers are forged cannot be held to account.
+fn excused(world: &World, terminal: usize) -> bool {
+    world.lied(terminal)
+}
+
+/// Hold by hold: what the bank did was decided, and what it still holds is explained.
+fn bank(world: &World) {
+    for hold in world.bank().holds() {
+        let Some(terminal) = world.place(&hold.terminal) else { continue };
+        if excused(world, terminal) {
+            continue;
+        }
+        world.disk.books(|books| {
+            let asker = books.of(&hold.terminal).find(|(_, page)| page.reference == Some(hold.reference));
+            // By its reference, if it can be; a hold that was found in a list may be another session's.
+            let mut claimants: Vec<_> = books.of(&hold.terminal).filter(|(_, page)| claims(page, &hold)).collect();
+            claimants.sort_by_key(|(_, page)| page.reference != Some(hold.reference));
+            let claimant = claimants.first().copied();
+            if let Err(why) = one_hold(world, terminal, &hold, asker, claimant) {
+                world.violate(format!("the bank has {hold:?}, but {why}\n  asked for by {asker:?}\n  claimed by {claimant:?}"));
+            }
+        });
+    }
+}
+
+fn claims(page: &Page, hold: &Hold) -> bool {
+    page.hold.is_some_and(|held| {
+        held.number == hold.session && (held.learned == Learned::Listed || page.reference == Some(hold.reference))
+    })
+}
+
+type Named<'a> = Option<(&'a SessionId, &'a Page)>;
+
+fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claimant: Named<'_>) -> Result<(), String> {
+    let Some((_, asker)) = asker else { return Err("nobody has asked for it".to_owned()) };
+    let end = claimant.and_then(|(_, page)| page.end);
+    let decided = claimant.and_then(|(_, page)| page.decision);
+    let forgot = world.forgot(terminal);
+    match hold.state {
+        HoldState::Captured { amount, by: By::Host, .. } => match (decided, end) {
+            (Some((Decision::Commit(wanted), ..)), _) if wanted != amount => Err("another amount was decided".to_owned()),
+            (Some((Decision::Commit(_), ..)), Some(End::Disposed(Outcome::Committed(_), _)) | None) => Ok(()),
+            (Some((Decision::Commit(_), ..)), Some(End::Disposed(Outcome::Expired, _))) if forgot || world.jumped() => Ok(()),
+            _ => Err("that was not decided, or is told otherwise".to_owned()),
+        },
+        HoldState::Released { by: By::Host, .. } => match (decided, end) {
+            (Some((Decision::Void, ..)), Some(End::Disposed(Outcome::Voided, _)) | None) => Ok(()),
+            (Some((Decision::Void, ..)), Some(End::Disposed(Outcome::Expired, _))) if forgot || world.jumped() => Ok(()),
+            _ => Err("that was not decided, or is told otherwise".to_owned()),
+        },
+        // The terminal's timer: that it has come is the simulated terminal's own reckoning.
+        HoldState::Captured { by: By::TerminalTimer, .. } | HoldState::Released { by: By::TerminalTimer, .. } => {
+            let page = claimant.map_or(asker, |(_, page)| page);
+            let told_otherwise = matches!(page.end, Some(End::Disposed(Outcome::Committed(_), ConfirmedBy::ResultOk)));
+            if told_otherwise { Err("its terminal has confirmed a Commit".to_owned()) } else { Ok(()) }
+        }
+        HoldState::Held => still_held(world, terminal, asker, claimant.map(|(_, page)| page)),
+    }
+}
+
+/// A hold that nobody has ended must be known, and known to be open; or be gone from the terminal's memory.
+fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Page>) -> Result<(), String> {
+    let lists = world.plan.terminals[terminal].family.lists_sessions();
+    let forgot = world.forgot(terminal);
+    let reported =
+        lists && world.plan.terminals[terminal].policy.orphan_policy == quittance::session::policy::OrphanPolicy::Report;
+    let Some(page) = claimant else {
+        return match asker.end {
+            None if asker.in_doubt => Ok(()),
+            // No such number in two lists: the terminal has forgotten it.
+            _ if forgot || reported => Ok(()),
+            Some(End::Disposed(Outcome::Expired, ConfirmedBy::Timer)) if world.jumped() => Ok(()),
+            _ => Err("nobody knows of it".to_owned()),
+        };
+    };
+    match page.end {
+        None if page.uncertain || page.in_doubt => Ok(()),
+        None if page.decision.is_none()
+            && page.hold.is_some_and(|held| held.at_end == AtEnd::Alert)
+            && page.energy.is_some() =>
+        {
+            Ok(())
+        }
+        Some(_) if forgot || world.jumped() => Ok(()),
+        _ => Err("it is thought to be gone, or should be".to_owned()),
+    }
+}
+
+/// Session by session: nothing was decided that nobody wanted, and what was confirmed to somebody is what was decided.
+fn decisions(world: &World) {
+    let people = world.people();
+    world.disk.books(|books| {
+        for (id, page) in &books.pages {
+            let nothing = super::people::Wishes::default();
+            let wishes = people.wishes.get(id).unwrap_or(&nothing);
+            let wrong = |why: String| world.violate(format!("session {id}: {why}\n  {page:?}\n  {wishes:?}"));
+            if let Some(told) = wishes.told
+                && page.decision.is_none_or(|(decision, ..)| decision != told)
+            {
+                wrong(format!("G2: {told:?} was confirmed, but is not what was decided"));
+            }
+            if wishes.energy_told.filter(|energy| !energy.is_zero()) > page.energy {
+                wrong(format!("energy of {:?} was confirmed, but is not in the journal", wishes.energy_told));
+            }
+            let energies = |amount| wishes.energies.contains(&amount);
+            if page.energy.is_some_and(|energy| !energies(energy)) {
+                wrong("nobody has reported this energy".to_owned());
+            }
+            let Some((decision, by, at)) = page.decision else { continue };
+            let Some(held) = page.hold else { continue };
+            let most = page.updates.iter().copied().chain(held.amount).max();
+            if let Decision::Commit(amount) = decision
+                && most.is_none_or(|most| amount > most)
+            {
+                wrong("G4: more than was ever held".to_owned());
+            }
+            let charging = page.energy.is_some_and(|energy| !energy.is_zero());
+            let legitimate = match (by, decision) {
+                (DecidedBy::Api, _) => wishes.decisions.contains(&decision),
+                (DecidedBy::PlugInTimeout, Decision::Void) => !charging && at >= held.plug_in_by,
+                (DecidedBy::MaxSession, Decision::Commit(amount)) => {
+                    charging && at >= held.end_by && held.at_end == AtEnd::CommitLastKnown && Some(amount) <= page.energy
+                }
+                (DecidedBy::MaxSession, Decision::Void) => {
+                    charging && at >= held.end_by && (held.at_end == AtEnd::Void || held.amount.is_none())
+                }
+                (DecidedBy::Orphan, Decision::Void) => held.learned == Learned::Listed,
+                (DecidedBy::DuplicateTap, Decision::Void) => !charging && page.origin != Origin::Orphan,
+                _ => false,
+            };
+            if !legitimate {
+                wrong(format!("nobody and no rule wanted {decision:?} by {by:?}"));
+            }
+        }
+    });
+}
+
+/// The program's own view is the journal's.
+async fn board(world: &World, fleet: &Fleet) {
+    let ids: Vec<SessionId> = world.disk.books(|books| books.pages.keys().copied().collect());
+    for id in ids {
+        let shown = fleet.session(id).await;
+        world.disk.books(|books| {
+            let page = &books.pages[&id];
+            match &shown {
+                Ok(session) if agrees(session, page) => {}
+                Ok(session) => {
+                    world.violate(format!("the board shows {} of session {id}, which is {page:?}", session.state_name()))
+                }
+                Err(refusal) => world.violate(format!("session {id} cannot be read: {refusal}")),
+            }
+        });
+    }
+    let filter = Filter { undisposed: true, terminal: None, state: None, before: None, limit: usize::MAX };
+    if let Ok((shown, _)) = fleet.sessions(filter).await {
+        let undisposed = world.disk.books(|books| books.pages.values().filter(|page| undisposed(page)).count());
+        if shown.len() != undisposed {
+            world.violate(format!("{} sessions are shown as undisposed, and {undisposed} are", shown.len()));
+        }
+    }
+}
+
+fn agrees(session: &Session, page: &Page) -> bool {
+    let state = session.state_name();
+    let fits = match page.end {
+        Some(End::Disposed(Outcome::Committed(_), _)) => state == "committed",
+        Some(End::Disposed(Outcome::Voided, _)) => state == "voided",
+        Some(End::Disposed(Outcome::Expired, _)) => state == "expired",
+        Some(End::Resolved(_)) => ["committed", "voided", "expired"].contains(&state),
+        Some(End::NoHold) => ["declined", "cancelled", "failed"].contains(&state),
+        None if page.uncertain => state == "uncertain",
+        None if page.in_doubt => state == "in_doubt",
+        None if page.decision.is_some() => ["committing", "voiding"].contains(&state),
+        None if page.hold.is_some() => state == "approved",
+        None if page.may_authorise => state == "authorising",
+        None => ["waiting_card", "card_read"].contains(&state),
+    };
+    fits && session.version == page.records
+}
+
+/// The metrics count what the journal says.
+fn numbers(world: &World, metrics: &Metrics) {
+    let text = metrics.render();
+    for terminal in 0..world.count() {
+        let name = world.id(terminal);
+        let sum = |series: &str| -> f64 {
+            let start = format!("{series}{{terminal=\"{name}\",");
+            let lines = text.lines().filter(|line| line.starts_with(&start));
+            lines.filter_map(|line| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok())).sum()
+        };
+        let expected = world.disk.books(|books| {
+            let count = |test: &dyn Fn(&Page) -> bool| books.of(name).filter(|(_, page)| test(page)).count();
+            [
+                ("quittance_ledger_imbalance", 0),
+                ("quittance_sessions_undisposed", count(&undisposed)),
+                ("quittance_sessions_in_doubt", count(&|page| page.end.is_none() && page.in_doubt)),
+                ("quittance_sessions_uncertain", count(&|page| page.end.is_none() && page.uncertain)),
+            ]
+        });
+        for (series, count) in expected {
+            let shown = sum(series);
+            if (shown - count as f64).abs() > 0.1 {
+                world.violate(format!("{series} of {name} shows {shown}, but it is {count}"));
+            }
+        }
+    }
+}

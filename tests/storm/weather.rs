@@ -1,0 +1,162 @@
+//! What happens to terminals and wires, again and again, until the storm is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quittance::protocol::response::Reason;
+use quittance::sim::{Command, Fault};
+
+use super::world::World;
+
+const AIMS: [Command; 12] = [
+    Command::Auth,
+    Command::Auth,
+    Command::Auth,
+    Command::Commit,
+    Command::Commit,
+    Command::Commit,
+    Command::Void,
+    Command::Void,
+    Command::Update,
+    Command::Start,
+    Command::ListSessions,
+    Command::GetStatus,
+];
+
+/// Lets it rain.
+pub(crate) async fn rage(world: Arc<World>) {
+    if world.plan.weather.weights.iter().all(|weight| *weight == 0) {
+        return;
+    }
+    loop {
+        let every = world.plan.weather.every / u32::try_from(world.count()).unwrap_or(1);
+        let wait = world.dice().until_next(every);
+        tokio::time::sleep(wait).await;
+        if !world.alive() || !world.stormy() {
+            return;
+        }
+        strike(&world);
+    }
+}
+
+fn strike(world: &Arc<World>) {
+    let (terminal, kind, aim, wait) = {
+        let mut dice = world.dice();
+        let terminal = dice.index(world.count());
+        let kind = dice.weighted(&world.plan.weather.weights);
+        (terminal, kind, dice.pick(&AIMS), dice.millis(200, 40_000))
+    };
+    let handle = world.terminal(terminal);
+    let name = world.name(terminal);
+    let say = |what: String| world.note(|| format!("{name}      FAULT: {what}"));
+    match kind {
+        0 => {
+            say(format!("the next {aim:?} is lost"));
+            handle.plan(aim, Fault::LoseRequest);
+        }
+        1 => {
+            say(format!("the answer to the next {aim:?} is lost"));
+            handle.plan(aim, Fault::LoseAnswer);
+        }
+        2 => {
+            say(format!("the link is cut before the next {aim:?}"));
+            handle.plan(aim, Fault::CutBefore);
+        }
+        3 => {
+            say(format!("the link is cut after the next {aim:?}"));
+            handle.plan(aim, Fault::CutAfter);
+        }
+        4 => {
+            say(format!("the answer to the next {aim:?} comes twice, or damaged"));
+            let fault = world.dice().pick(&[Fault::Duplicate, Fault::Corrupt]);
+            handle.plan(aim, fault);
+        }
+        5 => {
+            say(format!("the answer to the next {aim:?} comes {wait:?} late"));
+            handle.plan(aim, Fault::Delay(wait));
+        }
+        6 => {
+            let reason = world.dice().pick(&[0x01, 0x04, 0x05, 0x09, 0x0C, 0x0E, 0x11]);
+            // A reason that says "not found" of a session that is there is a lie, and believed.
+            let reason = if reason == 0x0C && !world.plan.terminals_forget { 0x05 } else { reason };
+            if reason == 0x0C {
+                world.note_forgot(terminal);
+            }
+            say(format!("the next {aim:?} is refused with {reason:#04x}"));
+            handle.plan(aim, Fault::Refuse(Reason(reason)));
+        }
+        7 => {
+            say("the link is cut".to_owned());
+            world.cut(terminal);
+        }
+        8 => {
+            say("the power fails".to_owned());
+            handle.power_cycle();
+        }
+        9 => out_of_reach(world, terminal, wait),
+        10 => {
+            say("the power fails, and its sessions are lost".to_owned());
+            world.note_forgot(terminal);
+            handle.power_cycle_forgetting();
+        }
+        _ => {
+            say(format!("the answer to the next {aim:?} is another one, and no checksum shows it"));
+            world.note_lied(terminal);
+            handle.plan(aim, Fault::CorruptUnseen);
+        }
+    }
+}
+
+/// Unplugged, silent, slow, or another device for a while.
+fn out_of_reach(world: &Arc<World>, terminal: usize, wait: Duration) {
+    let what = world.dice().number(0, 3);
+    let name = world.name(terminal);
+    let words = ["unplugged", "silent", "slow", "another device"][what as usize];
+    world.note(|| format!("{name}      FAULT: {words} for {wait:?}"));
+    let set = move |world: &World, on: bool| {
+        let handle = world.terminal(terminal);
+        match what {
+            0 if on => handle.unplug(),
+            0 => handle.plug(),
+            1 => handle.set_silent(on),
+            2 => handle.set_answer_delay(if on { Duration::from_millis(2500) } else { Duration::ZERO }),
+            _ => {
+                let own = &world.plan.sims[terminal].serial_number;
+                handle.set_serial_number(if on { "ANOTHER" } else { own });
+                handle.cut();
+            }
+        }
+    };
+    set(world, true);
+    let world = Arc::clone(world);
+    actix::spawn(async move {
+        tokio::time::sleep(wait).await;
+        if world.stormy() && world.alive() {
+            world.note(|| format!("{}      no longer {words}", world.name(terminal)));
+            set(&world, false);
+        }
+    });
+}
+
+/// Fills the disk for a while; and notices when there is space again, as the real journal does by itself.
+pub(crate) async fn fill(world: Arc<World>) {
+    let fills = world.plan.disk.fills > 0.0;
+    if !fills && world.plan.disk.refuses <= 0.0 {
+        return;
+    }
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if !world.alive() || !world.stormy() {
+            return;
+        }
+        if fills && world.dice().chance(world.plan.disk.fills) {
+            let wait = world.dice().millis(500, 30_000);
+            world.note(|| format!("        FAULT: the disk is full for {wait:?}"));
+            world.disk.refuse(usize::MAX);
+            tokio::time::sleep(wait).await;
+            world.disk.refuse(0);
+        } else if world.disk.failing() {
+            world.disk.refuse(0);
+        }
+    }
+}
