@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::api::reload::Reloader;
-use crate::api::{self, Certificate, Live, Tokens};
+use crate::api::{self, Certificate, Events, Live, Tokens};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::id::TerminalId;
@@ -160,6 +160,9 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         random: Randomness::of_system(),
         unsound,
     };
+    let counted = Arc::clone(&metrics);
+    let events = Events::start(Arc::clone(&journal), config.api.events.clone(), move |open| counted.set_event_streams(open))
+        .map_err(|error| format!("no thread for events: {error}"))?;
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
     let site = config.site.id.clone();
@@ -177,7 +180,8 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         resolve_requires_two: Arc::clone(&two),
         running: Mutex::new(Running { config, remembered }),
     });
-    let live = Live { tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
+    let live =
+        Live { events: events.clone(), tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
     let (server, address) = match api::serve(site.clone(), api, live, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
@@ -210,6 +214,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         () = fleet.go_down(DRAIN_LIMIT) => {}
         signal = signals.end(|| warn!("SIGHUP: too late to read the configuration again")) => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
     }
+    events.close();
     handle.stop(true).await;
     if let Err(error) = serving.await {
         warn!(%error, "the API did not end in order");

@@ -18,6 +18,9 @@ use crate::terminal::screen::Templates;
 use crate::terminal::settings::{Screens, TerminalSettings};
 use crate::tls::IdentityFiles;
 
+/// Every stream of events keeps a connection, and the API has 2048 of them for everybody.
+const STREAMS: (u32, u32) = (1, 1500);
+
 /// Everything that was configured, valid as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -96,6 +99,8 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     let any = section.has("tokens");
     let tokens = tokens(&mut section, mistakes);
     let tls = if section.has("tls") { certificate(&mut section, mistakes) } else { None };
+    let write_timeout = section.duration("write_timeout", mistakes);
+    let events = events(section.section("events", mistakes), mistakes);
     // Tokens that are there and wrong have their own mistakes.
     let open = listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
@@ -108,7 +113,23 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
         section.mistake("resolve_requires_two", message, mistakes);
     }
     section.finish(mistakes);
-    Some(api::Settings { listen: listen?, tokens, tls, resolve_requires_two })
+    let usual = api::Settings::at(listen?);
+    Some(api::Settings {
+        tokens,
+        tls,
+        write_timeout: write_timeout.unwrap_or(usual.write_timeout),
+        events,
+        resolve_requires_two,
+        ..usual
+    })
+}
+
+fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> api::events::Settings {
+    let usual = api::events::Settings::default();
+    let streams = section.number("streams", STREAMS, mistakes).and_then(|streams| usize::try_from(streams).ok());
+    let heartbeat = section.duration("heartbeat", mistakes);
+    section.finish(mistakes);
+    api::events::Settings { streams: streams.unwrap_or(usual.streams), heartbeat: heartbeat.unwrap_or(usual.heartbeat) }
 }
 
 fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {

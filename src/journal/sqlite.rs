@@ -25,10 +25,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use self::reader::Reader;
 use self::writer::Writer;
 use super::record::{Entry, Record};
-use super::{Health, Journal, JournalError, JournalObserver, Pending};
+use super::{Health, Journal, JournalError, JournalObserver, Pending, Selection};
 use crate::id::{SessionId, TerminalId};
 
 /// A journal in a SQLite file. Dropping it waits for what was asked for, then lets go of the file.
@@ -44,6 +46,7 @@ pub struct SqliteJournal {
 struct Shared {
     path: PathBuf,
     health: Mutex<Health>,
+    newest: watch::Sender<u64>,
     observer: Arc<dyn JournalObserver>,
 }
 
@@ -124,7 +127,8 @@ impl SqliteJournal {
             tracing::error!(journal = %path.display(), why, "the journal is damaged");
         }
         observer.health(&health);
-        let shared = Arc::new(Shared { path: file.path().to_owned(), health: Mutex::new(health), observer });
+        let newest = watch::Sender::new(found.head.seq);
+        let shared = Arc::new(Shared { path: file.path().to_owned(), health: Mutex::new(health), newest, observer });
         let reader = Reader::start(file.path().to_owned(), found.damaged)?;
         let writer = Writer::start(file, found.head, options, Arc::clone(&shared))?;
         Ok(Self { reader, writer, shared, opened: found.opened })
@@ -170,7 +174,15 @@ impl Journal for SqliteJournal {
     }
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.reader.ask(move |file| file.read(after, limit))
+        self.select(Selection::default(), after, u64::MAX, limit)
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.select(&of, after, until, limit))
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.shared.newest.subscribe()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {

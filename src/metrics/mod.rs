@@ -44,6 +44,7 @@ pub struct Metrics {
     stranded: Gauge,
     stranded_amount: Gauge,
     api_certificate_expiry: Gauge,
+    event_streams: Gauge,
     process: Option<Process>,
 }
 
@@ -70,6 +71,7 @@ impl Metrics {
             stranded: program.gauge(&names::SESSIONS_STRANDED, Vec::new()),
             stranded_amount: program.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
             api_certificate_expiry: program.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
+            event_streams: program.gauge(&names::EVENT_STREAMS, Vec::new()),
             process: Process::new(&program),
             program,
         };
@@ -166,5 +168,10 @@ impl Metrics {
     /// When the certificate of the API expires.
     pub fn set_api_certificate_expiry(&self, at: Timestamp) {
         self.api_certificate_expiry.set(at.unix_seconds());
+    }
+
+    /// How many read `/v1/events`.
+    pub fn set_event_streams(&self, open: usize) {
+        self.event_streams.set(open as f64);
     }
 }

@@ -252,6 +252,8 @@ pub(super) const API_CERTIFICATE_EXPIRY: Name = Name {
     kind: Kind::Gauge,
     help: "When the API's certificate expires, in seconds since 1970; 0 when there is none.",
 };
+pub(super) const EVENT_STREAMS: Name =
+    Name { name: "quittance_event_streams", kind: Kind::Gauge, help: "How many read /v1/events." };
 pub(super) const JOURNAL_APPEND_DURATION: Name = Name {
     name: "quittance_journal_append_duration_seconds",
     kind: Kind::Histogram(APPEND_SECONDS),
@@ -298,7 +300,7 @@ pub(super) const BUILD_INFO: Name =
     Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
 
 /// All of them.
-pub(super) const ALL: [Name; 43] = [
+pub(super) const ALL: [Name; 44] = [
     SESSIONS_APPROVED,
     SESSIONS_DECLINED,
     SESSIONS_DISPOSED,
@@ -330,6 +332,7 @@ pub(super) const ALL: [Name; 43] = [
     LINK_CERTIFICATE_EXPIRY,
     CLIENT_CERTIFICATE_EXPIRY,
     API_CERTIFICATE_EXPIRY,
+    EVENT_STREAMS,
     JOURNAL_APPEND_DURATION,
     JOURNAL_ERRORS,
     JOURNAL_WRITABLE,

@@ -17,6 +17,7 @@ mod coverage;
 mod crowd;
 mod dashboards;
 mod doubt;
+mod events;
 mod flows;
 mod frames;
 mod fuzzed;

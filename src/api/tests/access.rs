@@ -25,6 +25,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("GET", "/v1/terminals", "", Some(Role::Viewer)),
     ("GET", "/v1/terminals/bay-01", "", Some(Role::Viewer)),
     ("GET", "/v1/reconciliations", "", Some(Role::Viewer)),
+    ("GET", "/v1/events", "", Some(Role::Viewer)),
     ("POST", "/v1/terminals/bay-01/drain", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/bay-01/resume", "", Some(Role::Admin)),
     ("POST", "/v1/terminals/nowhere/reconcile", "", Some(Role::Admin)),

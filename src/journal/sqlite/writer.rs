@@ -172,6 +172,8 @@ impl Pen {
     fn acknowledge(&mut self, together: Vec<Append>, last: Head) {
         let mut seq = self.head.seq;
         self.head = last;
+        // Before anybody is told of a record, so that nobody knows a number that is beyond the newest.
+        self.shared.newest.send_replace(self.head.seq);
         self.shared.observer.synced(together.iter().map(|append| append.entries.len()).sum());
         for append in together {
             let records = append.entries.into_iter().map(|(entry, _)| {

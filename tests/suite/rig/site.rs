@@ -105,6 +105,7 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Pa
         let (cert, key) = (files.cert.display(), files.key.display());
         writeln!(text, "tls = {{ cert = \"{cert}\", key = \"{key}\" }}").unwrap();
     }
+    builder.api.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
     write!(text, "\n[journal]\npath = \"{}\"\n", journal.display()).unwrap();
     if let Some((recordings, cards)) = &builder.recorder {
         let recordings = folder.join(recordings);
