@@ -177,6 +177,8 @@ fn title(code: &str) -> &'static str {
         "terminal_unanswered" => "The terminal did not answer",
         "draining" => "No new card flows are taken",
         "journal_unavailable" => "The journal cannot remember",
+        "journal_slow" => "The journal is too slow",
+        "too_many_undelivered" => "Too much waits for this terminal",
         "over_commit" => "More than the hold",
         "amount_invalid" => "Not an amount that can be taken",
         "idempotency_mismatch" => "The same key with another request",
@@ -220,9 +222,11 @@ impl From<Refusal> for Problem {
             | Refusal::NeedsAnotherPerson { .. }
             | Refusal::ResolutionConflict { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
-            Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refusal::TerminalNotReady { .. }
+            | Refusal::Draining(_)
+            | Refusal::JournalSlow(_)
+            | Refusal::TooManyUndelivered { .. }
+            | Refusal::JournalUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::TerminalUnanswered { .. } => StatusCode::GATEWAY_TIMEOUT,
             Refusal::OverCommit { .. } | Refusal::AmountInvalid(_) | Refusal::IdempotencyMismatch => {
                 StatusCode::UNPROCESSABLE_ENTITY

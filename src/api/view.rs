@@ -333,7 +333,7 @@ impl<'a> TerminalView<'a> {
             state: view.state,
             link: view.link.as_str(),
             draining: view.draining || view.leaving,
-            refuses_cards: view.refuses_cards.as_deref(),
+            refuses_cards: view.refuses_cards.as_ref().map(|refusing| refusing.why.as_str()),
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),

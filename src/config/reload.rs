@@ -17,7 +17,8 @@ pub struct Settings {
 /// What holds from now on when the file says `wanted`: what needs a restart stays as it is, and everything else becomes as it is wanted.
 pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     let mut settings = Settings::default();
-    let Config { site: Site { id, currency }, log_filter, api, journal_path, supervision, mut terminals } = wanted;
+    let Config { site: Site { id, currency }, log_filter, api, journal_path, journal_slow_after, supervision, mut terminals } =
+        wanted;
     let api::Settings { listen, mut tokens, tls, write_timeout, events, resolve_requires_two } = api;
     let before = running.clone();
     let mut needs_restart = |key, differs: bool| settings.needs_restart.extend(differs.then_some(key));
@@ -37,6 +38,7 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     changed("log.filter", log_filter != before.log_filter);
     changed("api.tokens", tokens != before.api.tokens);
     changed("api.resolve_requires_two", resolve_requires_two != before.api.resolve_requires_two);
+    changed("journal.slow_after", journal_slow_after != before.journal_slow_after);
     changed("supervision", supervision != before.supervision);
     for terminal in &mut terminals {
         // The name of the depot stands on its screens, too.
@@ -46,7 +48,7 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     }
     let api = api::Settings { tokens, resolve_requires_two, ..before.api };
     let (site, journal_path) = (before.site, before.journal_path);
-    (Config { site, log_filter, api, journal_path, supervision, terminals }, settings)
+    (Config { site, log_filter, api, journal_path, journal_slow_after, supervision, terminals }, settings)
 }
 
 fn is_open(listen: SocketAddr) -> bool {

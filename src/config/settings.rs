@@ -32,6 +32,8 @@ pub struct Config {
     pub api: api::Settings,
     /// Where the journal is; relative to the working directory.
     pub journal_path: PathBuf,
+    /// An append that takes longer is slow; a journal that is slow again and again takes no new cards.
+    pub journal_slow_after: Duration,
     /// How patiently to restart.
     pub supervision: Supervision,
     /// At least one; names and links are distinct.
@@ -53,14 +55,14 @@ pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Confi
     let site = site(root.section("site", mistakes), mistakes);
     let log_filter = log(root.section("log", mistakes), mistakes);
     let api = api(root.section("api", mistakes), mistakes);
-    let journal_path = journal(root.section("journal", mistakes), mistakes);
+    let (journal_path, journal_slow_after) = journal(root.section("journal", mistakes), mistakes);
     let (rules, base) = Rules::base(root.section("policy", mistakes), mistakes);
     let supervision = supervision(root.section("supervision", mistakes), mistakes);
     let templates = ui::read(root.section("ui", mistakes), &Templates::new(), mistakes);
     let screens = Screens { site: site.as_ref().map(|site| site.id.clone()).unwrap_or_default(), templates };
     let terminals = terminals::read(&mut root, &rules, base.as_ref(), &screens, &journal_path, mistakes);
     root.finish(mistakes);
-    Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
+    Some(Config { site: site?, log_filter, api: api?, journal_path, journal_slow_after, supervision, terminals })
 }
 
 fn site(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Site> {
@@ -84,10 +86,11 @@ fn log(mut section: Section, mistakes: &mut Vec<Mistake>) -> String {
     filter.unwrap_or_else(|| "info".to_owned())
 }
 
-fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> PathBuf {
+fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> (PathBuf, Duration) {
     let path = section.text("path", mistakes).map_or_else(default_journal, PathBuf::from);
+    let slow_after = section.duration("slow_after", mistakes).unwrap_or(Duration::from_secs(1));
     section.finish(mistakes);
-    path
+    (path, slow_after)
 }
 
 fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Settings> {

@@ -11,6 +11,7 @@ pub mod difference;
 mod places;
 mod reconfigure;
 pub mod restart;
+mod settling;
 pub mod supervision;
 #[cfg(test)]
 mod tests;
@@ -215,7 +216,7 @@ impl Fleet {
             return Err(Refusal::TerminalUnknown(terminal.to_string()));
         }
         // One that has never run waits for another.
-        let waits = self.inner.board.terminal(terminal).and_then(|view| view.refuses_cards);
+        let waits = self.inner.board.terminal(terminal).and_then(|view| view.refuses_cards).map(|refusing| refusing.why);
         Err(waits.map_or_else(|| rebuilding(terminal), |why| Refusal::TerminalNotReady { terminal: terminal.clone(), why }))
     }
 
@@ -405,6 +406,7 @@ impl Fleet {
     pub fn unready(&self) -> Vec<String> {
         let journal = match self.inner.journal.health() {
             Health::Writable => None,
+            Health::Slow(why) => Some(format!("the journal is too slow for new cards: {why}")),
             Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
             Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
         };

@@ -5,6 +5,8 @@
 //! What this is not: a cache, a queue, or a place to look things up quickly. The live view is the fleet's board.
 
 pub mod memory;
+pub mod pace;
+mod paced;
 pub mod record;
 mod row;
 pub mod sqlite;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use memory::MemoryJournal;
+pub use paced::PacedJournal;
 pub use record::{Entry, Fact, Record};
 pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
 
@@ -99,6 +102,8 @@ pub enum Health {
     Writable,
     /// No, and why.
     Failing(String),
+    /// Yes, but it takes so long that no new cards are taken; disposals go on. Says how long.
+    Slow(String),
     /// The past is damaged: disposals go on, new cards are not taken. Names the record.
     Damaged(String),
 }

@@ -41,6 +41,7 @@ pub struct Metrics {
     journal_errors: Counter,
     journal_writable: Gauge,
     journal_damaged: Gauge,
+    journal_slow: Gauge,
     stranded: Gauge,
     stranded_amount: Gauge,
     api_certificate_expiry: Gauge,
@@ -68,6 +69,7 @@ impl Metrics {
             journal_errors: program.counter(&names::JOURNAL_ERRORS, Vec::new()),
             journal_writable: program.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
             journal_damaged: program.gauge(&names::JOURNAL_DAMAGED, Vec::new()),
+            journal_slow: program.gauge(&names::JOURNAL_SLOW, Vec::new()),
             stranded: program.gauge(&names::SESSIONS_STRANDED, Vec::new()),
             stranded_amount: program.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
             api_certificate_expiry: program.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
@@ -152,6 +154,11 @@ impl Metrics {
     /// Whether the journal can be written.
     pub fn set_journal_writable(&self, writable: bool) {
         self.journal_writable.set(f64::from(u8::from(writable)));
+    }
+
+    /// Whether appending takes so long that no cards are taken.
+    pub fn set_journal_slow(&self, slow: bool) {
+        self.journal_slow.set(f64::from(u8::from(slow)));
     }
 
     /// A part of the journal's past cannot be relied on. It does not heal while the program runs.

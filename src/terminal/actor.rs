@@ -257,7 +257,7 @@ impl TerminalActor {
 
     fn show_holds(&self) {
         let mut sessions = self.children.values().map(|child| &child.session);
-        self.around.observer.holds(&self.settings.id, &mut sessions, self.now());
+        self.around.observer.holds(&self.settings.id, &mut sessions, self.settings.policy.settle_within, self.now());
     }
 
     fn pulse(&mut self, ctx: &mut Context<Self>) {

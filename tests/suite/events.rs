@@ -1,6 +1,5 @@
 //! `/v1/events` of the real program: every record once, in order, whoever is cut off, slow, killed, or asks for a part only.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +12,14 @@ use rand::{RngExt, SeedableRng};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 use serde_json::{Value, json};
 
-use super::rig::events::{Came, Event, Stream};
+use super::rig::events::{self, Came, Event, Stream};
 use super::rig::{BINARY, LIMIT, Rig};
 
 const APOLLO: &str = "apollo-1";
 const P6X: &str = "p6x-1";
 
 /// What `journal show --json` prints, as events.
-fn journal_of(rig: &Rig) -> Vec<Event> {
+pub(crate) fn journal_of(rig: &Rig) -> Vec<Event> {
     let shown = Command::new(BINARY).args(["journal", "show", "--json", "--journal"]).arg(rig.journal()).output().unwrap();
     let records = String::from_utf8(shown.stdout).unwrap();
     let data = records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -28,7 +27,7 @@ fn journal_of(rig: &Rig) -> Vec<Event> {
 }
 
 /// Nothing is missing, nothing is there twice, nothing is out of order, and every event says what the record says.
-fn assert_same(seen: &[Event], journal: &[Event]) {
+pub(crate) fn assert_same(seen: &[Event], journal: &[Event]) {
     let ids = |events: &[Event]| events.iter().map(|event| event.id).collect::<Vec<_>>();
     assert_eq!(ids(seen), ids(journal));
     for (event, record) in seen.iter().zip(journal) {
@@ -177,15 +176,13 @@ fn a_slow_reader_is_cut_off_and_goes_on_where_it_was() {
     fill(&journal, 4000);
     let rig = Rig::pair().journal(journal).api("write_timeout", "\"300ms\"").start();
     let mut socket = small_socket(rig.api.address().parse().unwrap());
-    socket.write_all(b"GET /v1/events?after=0 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    events::ask(&mut socket, 0).unwrap();
     rig.until("reading", || (rig.metric("quittance_event_streams", &[]) == 1.0).then_some(()));
     let session = rig.approve(APOLLO, 5000);
     rig.commit(&session, 700);
     rig.until("cut off", || (rig.metric("quittance_event_streams", &[]) == 0.0).then_some(()));
 
-    let mut reader = BufReader::new(socket);
-    while line(&mut reader).unwrap() != "\r\n" {}
-    let mut stream = Stream::of(Chunks { reader, left: 0 });
+    let mut stream = Stream::answered(socket).unwrap();
     let mut seen: Vec<Event> = std::iter::from_fn(|| stream.event()).collect();
     assert!(!seen.is_empty() && seen.len() < 2000, "{} events have reached it", seen.len());
     let journal = journal_of(&rig);
@@ -193,31 +190,6 @@ fn a_slow_reader_is_cut_off_and_goes_on_where_it_was() {
     seen.extend((seen.len()..journal.len()).map_while(|_| again.event()));
     assert_same(&seen, &journal);
     rig.finish();
-}
-
-fn line(reader: &mut impl BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    reader.read_line(&mut line).map(|_| line)
-}
-
-/// The body of an HTTP/1.1 answer whose length nobody knows.
-struct Chunks<R> {
-    reader: R,
-    left: u64,
-}
-
-impl<R: BufRead> Read for Chunks<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.left == 0 {
-            let length = line(&mut self.reader)?;
-            if length != "\r\n" {
-                self.left = u64::from_str_radix(length.trim_end(), 16).unwrap();
-            }
-        }
-        let read = self.reader.by_ref().take(self.left).read(buffer)?;
-        self.left -= read as u64;
-        Ok(read)
-    }
 }
 
 /// A damaged record is left out, which its missing number tells; all others come, also those that are written later.

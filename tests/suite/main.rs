@@ -6,13 +6,16 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod admission;
 mod alarm;
 mod allocations;
 mod ask;
 mod breakages;
+mod charger;
 mod check;
 mod commands;
 mod console;
+mod consumer;
 mod coverage;
 mod crowd;
 mod dashboards;

@@ -59,7 +59,9 @@ pub(super) const CODES: &[Code] = &[
         503,
         "The journal cannot remember it, so it was not done; or, where the detail says so, nobody knows yet.",
     ),
+    code("journal_slow", 503, "The journal takes so long that no new card flows are taken; whatever ends a hold goes on."),
     code("terminal_not_ready", 503, "The terminal cannot do this now; the detail says why."),
+    code("too_many_undelivered", 503, "So many commits and voids wait for this terminal that it takes no new card flows."),
     code("terminal_unanswered", 504, "The terminal did not answer: whether it was done is not known."),
     code("too_many_streams", 503, "As many streams of events are open as may be."),
 ];

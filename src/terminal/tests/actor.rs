@@ -49,7 +49,7 @@ impl Observer for Witness {
     fn frame_error(&self, _: &TerminalId, _: &'static str) {}
     fn certificate(&self, _: &TerminalId, _: crate::link::Whose, _: Timestamp) {}
     fn reconciled(&self, _: &TerminalId, _: &Report, _: Timestamp) {}
-    fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Timestamp) {}
+    fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Option<Duration>, _: Timestamp) {}
 }
 
 /// A fleet that opens a lost link at once.
@@ -113,6 +113,8 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             max_hold: Amount::from_minor(10_000),
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
+            max_undelivered: 10,
+            settle_within: None,
         },
         record: None,
     }

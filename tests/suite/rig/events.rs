@@ -1,6 +1,7 @@
 //! A reader of `/v1/events`, as any program may write one: lines, blocks, the last id.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 
 use serde_json::Value;
 
@@ -34,6 +35,24 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn of(body: impl Read + Send + 'static) -> Self {
         Self { lines: BufReader::new(Box::new(body)) }
+    }
+
+    /// The events behind the number `after`, without a client for HTTP; an error when the server is not there or does not send them.
+    pub(crate) fn connect(address: &str, after: u64) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(address)?;
+        ask(&mut socket, after)?;
+        Self::answered(socket)
+    }
+
+    /// What comes on a socket on which they were asked for.
+    pub(crate) fn answered(socket: TcpStream) -> io::Result<Self> {
+        let mut reader = BufReader::new(socket);
+        let status = line(&mut reader)?;
+        if !status.starts_with("HTTP/1.1 200 ") {
+            return Err(io::Error::other(status));
+        }
+        while line(&mut reader)? != "\r\n" {}
+        Ok(Self::of(Chunks { reader, left: 0 }))
     }
 
     /// The next block.
@@ -74,5 +93,40 @@ impl Stream {
                 Came::End | Came::Cut => return None,
             }
         }
+    }
+}
+
+/// Asks for the events behind a number.
+pub(crate) fn ask(socket: &mut TcpStream, after: u64) -> io::Result<()> {
+    write!(socket, "GET /v1/events?after=0 HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {after}\r\n\r\n")
+}
+
+/// A line; the end of the connection is an error.
+fn line(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    match reader.read_line(&mut line)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(line),
+    }
+}
+
+/// The body of an HTTP/1.1 answer whose length nobody knows.
+struct Chunks<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: BufRead> Read for Chunks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.left == 0 {
+            match line(&mut self.reader)?.trim_end() {
+                "" => {}
+                "0" => return Ok(0),
+                length => self.left = u64::from_str_radix(length, 16).map_err(io::Error::other)?,
+            }
+        }
+        let read = self.reader.by_ref().take(self.left).read(buffer)?;
+        self.left -= read as u64;
+        if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
     }
 }
