@@ -30,6 +30,7 @@ mod requests;
 mod routes;
 mod schema;
 mod sessions;
+pub(crate) mod story;
 mod tag;
 mod terminals;
 mod view;
@@ -171,6 +172,7 @@ impl Routes {
     fn all() -> Self {
         let mut routes = Self::default();
         sessions::routes(&mut routes);
+        story::routes(&mut routes);
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);

@@ -29,10 +29,12 @@ use crate::config::{Mistake, Mistakes};
 use crate::fleet::{Filter, Wanted};
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
 use crate::journal::record::{AtEnd, DeadMan, DeadManAction, DecidedBy, Decision, Learned, Origin};
+use crate::journal::verify::Place;
 use crate::journal::{MemoryJournal, Record};
 use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
+use crate::session::story::Story;
 use crate::session::{Command, Refusal, Session, State};
 use crate::terminal::{Accepted, Identity, LinkState, View};
 use crate::time::Timestamp;
@@ -149,6 +151,14 @@ impl Depot for Scripted {
         })
     }
 
+    fn story(&self, session: SessionId) -> Answer<'_, Story> {
+        Box::pin(async move {
+            self.hear(format!("story of {session}")).await?;
+            let places: Vec<Place> = self.0.lock().unwrap().records.iter().cloned().map(Place::Record).collect();
+            Story::tell(session, &places, self.now()).ok_or_else(|| Refusal::SessionUnknown(session.to_string()))
+        })
+    }
+
     fn terminals(&self) -> Vec<View> {
         vec![view()]
     }
@@ -261,6 +271,7 @@ pub(crate) fn held() -> Session {
             at_end: AtEnd::CommitLastKnown,
             dead_man: DeadMan { at: None, action: DeadManAction::Void },
             reused_by: None,
+            shared_with: None,
             doubted_since: None,
         }),
         energy: Some(Amount::from_minor(1240)),

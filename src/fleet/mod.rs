@@ -30,6 +30,7 @@ use tracing::{error, warn};
 
 use crate::id::{Connector, SessionId, TerminalId};
 use crate::journal::record::Idempotency;
+use crate::journal::verify::Place;
 use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
@@ -38,6 +39,7 @@ use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::ledger::Ledger;
 use crate::session::machine::{Input, Machine, Rules};
+use crate::session::story::Story;
 use crate::session::{Command, Refusal, Session, disposal};
 use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
@@ -92,6 +94,7 @@ struct Inner {
     recorders: Arc<Recorders>,
     currency: Currency,
     unsound: Option<String>,
+    past_unsure: bool,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
     places: Places,
     /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
@@ -182,6 +185,7 @@ impl Fleet {
                 places.remember(settings);
             }
         }
+        let past_unsure = settings.unsound.is_some() || matches!(journal.health(), Health::Damaged(_));
         settings.terminals.iter().for_each(|terminal| places.announce(terminal));
         for (terminal, sessions) in open.iter().filter(|(terminal, _)| !places.has(terminal)) {
             error!(%terminal, ?sessions, "open sessions of a terminal that is not configured, and of which the journal does not know how \
@@ -189,6 +193,7 @@ impl Fleet {
         }
         let inner = Arc::new(Inner {
             journal,
+            past_unsure,
             clock,
             random: settings.random,
             board,
@@ -358,6 +363,30 @@ impl Fleet {
                 return Ok((found, None));
             }
         }
+    }
+
+    /// What became of a session, in sentences; the whole of it, as the journal tells it now.
+    pub async fn story(&self, session: SessionId) -> Result<Story, Refusal> {
+        let journal = &self.inner.journal;
+        let own = journal.session(session).await.map_err(unreadable)?;
+        let (first, terminal) = match own.first() {
+            Some(first) => (first.seq, first.entry.terminal.clone()),
+            None => return Err(Refusal::SessionUnknown(session.to_string())),
+        };
+        let ended = Ledger::session(&own).is_ok_and(|session| session.is_some_and(|session| session.ended()));
+        let last = if ended { own.last().map_or(first, |last| last.seq) } else { u64::MAX };
+        let around = match terminal {
+            Some(terminal) => journal.around(terminal, first, last).await.map_err(unreadable)?,
+            None => Vec::new(),
+        };
+        let mut records: Vec<Record> = own.into_iter().chain(around).collect();
+        records.sort_unstable_by_key(|record| record.seq);
+        let damage = match journal.health() {
+            Health::Damaged(why) => Some(Place::Somewhere { why }),
+            Health::Writable | Health::Slow(_) | Health::Failing(_) => None,
+        };
+        let places: Vec<Place> = records.into_iter().map(Place::Record).chain(damage).collect();
+        Story::tell(session, &places, self.now()).ok_or_else(|| Refusal::SessionUnknown(session.to_string()))
     }
 
     /// All terminals, by name.

@@ -50,7 +50,9 @@ impl Tally {
         if !session.undisposed() {
             return;
         }
-        let held = session.hold.as_ref().and_then(|hold| hold.amount).map_or(0, |amount| i64::from(amount.minor()));
+        // After an unanswered update it is the most that may be held: what a cardholder may miss is never shown too small.
+        let held = session.held_at_most().or(session.hold.as_ref().and_then(|hold| hold.amount));
+        let held = held.map_or(0, |amount| i64::from(amount.minor()));
         let add = |sum: &mut i64, number: i64| *sum = sum.saturating_add(sign.saturating_mul(number));
         add(&mut self.undisposed, 1);
         add(&mut self.held_minor, held);

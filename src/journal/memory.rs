@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
-use super::record::{Entry, Fact, Record};
+use super::record::{AROUND, Entry, Fact, Record};
 use super::{Health, Journal, JournalError, Pending, Selection};
 use crate::id::{SessionId, TerminalId};
 
@@ -224,6 +224,16 @@ impl Journal for MemoryJournal {
                     && (terminal.is_none() || record.entry.terminal == terminal)
             };
             records.iter().rev().filter(wanted).take(limit).cloned().collect()
+        })
+    }
+
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.pick(|records| {
+            let wanted = |record: &&Record| {
+                let here = record.entry.terminal.as_ref().is_none_or(|there| *there == terminal);
+                here && (from..=to).contains(&record.seq) && AROUND.contains(&record.entry.fact.kind())
+            };
+            records.iter().filter(wanted).cloned().collect()
         })
     }
 

@@ -72,6 +72,10 @@ impl Journal for PacedJournal {
         self.journal.reconciliations(terminal, limit)
     }
 
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.journal.around(terminal, from, to)
+    }
+
     fn health(&self) -> Health {
         match self.journal.health() {
             Health::Writable => lock(&self.pace).slow(self.clock.now()).map_or(Health::Writable, Health::Slow),

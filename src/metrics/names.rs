@@ -153,8 +153,11 @@ pub(super) const OLDEST_UNDISPOSED: Name = Name {
     kind: Kind::Gauge,
     help: "When the oldest undisposed session was approved, in seconds since 1970; 0 when there is none.",
 };
-pub(super) const HELD_AMOUNT: Name =
-    Name { name: "quittance_held_amount_minor", kind: Kind::Gauge, help: "Money held on cards, in minor units." };
+pub(super) const HELD_AMOUNT: Name = Name {
+    name: "quittance_held_amount_minor",
+    kind: Kind::Gauge,
+    help: "Money held on cards, in minor units; at most, where an Update Session was not answered.",
+};
 pub(super) const IN_DOUBT_AMOUNT: Name = Name {
     name: "quittance_in_doubt_amount_minor",
     kind: Kind::Gauge,

@@ -222,6 +222,10 @@ impl Journal for Disk {
         self.0.journal.read(after, limit)
     }
 
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.0.journal.around(terminal, from, to)
+    }
+
     fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
         self.0.journal.select(of, after, until, limit)
     }

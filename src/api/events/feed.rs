@@ -25,10 +25,11 @@ const SPAN: u64 = 10_000;
 /// How many readers may have the journal's reading thread look for their pages at once: whoever asks for a session comes third.
 const PAGES_AT_ONCE: usize = 2;
 
-/// Readers are woken in so many portions, and after each comes a pause of so long for each of its readers: as long again and more as
-/// it takes to write to them. So a thousand readers take a part of one core, and a commit never stands behind all of them.
-const PORTIONS: usize = 16;
-const PAUSE: Duration = Duration::from_micros(50);
+/// Readers are woken in so many portions, and after each comes a pause of so long for each of its readers: many times as long as it
+/// takes to write to one. So however many read, they take a small part of one core, and a request never stands behind more than a few
+/// of them. What is new meanwhile goes out together: a thousand readers get what was written in the last fifth of a second.
+const PORTIONS: usize = 64;
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// A timer cannot do less.
 const PAUSE_MIN: Duration = Duration::from_millis(1);

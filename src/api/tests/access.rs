@@ -20,6 +20,7 @@ const PATHS: &[(&str, &str, &str, Option<Role>)] = &[
     ("POST", "/v1/sessions/ID/cancel", "", Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/authorise", "", Some(Role::Operator)),
     ("POST", "/v1/sessions/ID/update", r#"{"amount":1}"#, Some(Role::Operator)),
+    ("GET", "/v1/sessions/ID/story", "", Some(Role::Viewer)),
     ("POST", "/v1/sessions/ID/resolve", r#"{"outcome":"voided","note":"seen"}"#, Some(Role::Admin)),
     ("DELETE", "/v1/sessions/ID/resolve", "", Some(Role::Admin)),
     ("GET", "/v1/terminals", "", Some(Role::Viewer)),

@@ -166,3 +166,18 @@ fn two_fleets_are_told_apart() {
     assert_eq!((name.as_str(), change.replaces, change.reopens), ("bay-01", true, true));
     assert_eq!(fleet.unchanged, [id("bay-02")]);
 }
+
+/// Nobody can promise to settle sooner than a hold is ended anyway, nor take no undelivered disposal at all.
+#[test]
+fn limits_that_make_no_sense() {
+    let cases = [
+        ("settle_within = \"12h\"", vec!["policy.settle_within"]),
+        ("settle_within = \"12h 1s\"", vec![]),
+        ("max_undelivered = 0", vec!["policy.max_undelivered"]),
+        ("max_undelivered = 1", vec![]),
+    ];
+    for (key, mistakes) in cases {
+        assert_eq!(paths(&GOOD.replace("[policy]", &format!("[policy]\n{key}")), &[]), mistakes, "{key}");
+    }
+    assert_eq!(paths(&GOOD.replace("[policy]", "[journal]\nslow_after = \"0s\"\n[policy]"), &[]), ["journal.slow_after"]);
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Params, ToSql};
 
+use super::super::record::AROUND;
 use super::super::row::Row;
 use super::file::{COLUMNS, connect_readonly, head, integrity, row_of, to_sql};
 use super::{JournalError, Record, Selection};
@@ -117,6 +118,15 @@ impl Access {
                 self.records(&sql, [most], limit)
             }
         }
+    }
+
+    pub(in crate::journal) fn around(&self, terminal: &TerminalId, from: u64, to: u64) -> Result<Vec<Record>, JournalError> {
+        let kinds = AROUND.map(|kind| format!("'{kind}'")).join(", ");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM record WHERE seq BETWEEN ?1 AND ?2 AND kind IN ({kinds}) AND (terminal IS NULL OR terminal = ?3) \
+             ORDER BY seq"
+        );
+        self.records(&sql, (to_sql(from), to_sql(to), terminal.as_str()), usize::MAX)
     }
 
     /// So many rows hold `limit` records that can be believed.
