@@ -86,7 +86,7 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
         }
     };
     let log_filter = start_logs(&config, environment, format);
-    open_more_files();
+    open_many_files();
     let place = Place { file: file.to_owned(), environment: environment.clone(), log_filter };
     let outcome = actix::System::new().block_on(orchestrate(config, place));
     match outcome {
@@ -95,16 +95,6 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
             eprintln!("quittance: {why}");
             1
         }
-    }
-}
-
-/// As many files as this process may open if it asks for them: terminals, and everybody who waits for an answer, need one each.
-fn open_more_files() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-    {
-        warn!(%error, "the limit of open files cannot be raised");
     }
 }
 
@@ -244,6 +234,15 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     }
     info!("ended");
     Ok(())
+}
+
+/// A shell allows 1024 open files, out of care for programs of long ago, and allows to ask for more. Every connection is one: readers of
+/// events must not take those that terminals and the journal need.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, open_files = ?limit.current, "no more open files are allowed");
+    }
 }
 
 /// Reads the whole journal. A record that cannot follow is left out and named: what is readable is still disposed of.
