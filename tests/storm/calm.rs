@@ -69,11 +69,12 @@ pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metr
     }
     // Questions are still on their way to the bank.
     tokio::time::sleep(people::BANK_AT_MOST).await;
-    for terminal in 0..world.count() {
+    let each = (0..world.count()).map(|terminal| async move {
         // A hold of nobody's is found by the next comparison, which may be a quarter of an hour away.
         drop(fleet.reconcile(world.name(terminal)).await);
         takes_a_card(world, fleet, terminal).await;
-    }
+    });
+    futures_util::future::join_all(each).await;
     // What has been decided in the last minute is being delivered.
     let again = world.now();
     while world.violations().is_empty() && waits_for(world, fleet, again, &bounds).is_some() {

@@ -111,7 +111,9 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                         witness(&world, terminal, &heard);
                     }
                     let bytes = std::mem::take(&mut buffer);
-                    send(&world, terminal, &port, &mut guest.to_terminal, bytes);
+                    // An Apollo that gets Auth twice may refuse one and carry out the other: no host could tell, and no TCP does it.
+                    let doubles = world.terminal(terminal).family() == Family::P6x;
+                    send(&world, terminal, doubles, &mut guest.to_terminal, bytes);
                     buffer = BytesMut::with_capacity(1024);
                 }
             }
@@ -142,7 +144,7 @@ fn pack(world: &World, terminal: usize, port: &Port, guest: &mut Option<Guest>) 
         match (parcel, guest.as_mut()) {
             (Parcel::Bytes(bytes), Some(open)) => {
                 world.note(|| format!("{}   -> {}", world.name(terminal), told(&bytes)));
-                send(world, terminal, port, &mut open.to_host, BytesMut::from(bytes.as_ref()));
+                send(world, terminal, true, &mut open.to_host, BytesMut::from(bytes.as_ref()));
             }
             (Parcel::Cut, Some(_)) => {
                 world.note(|| format!("{}      THE LINK IS CUT", world.name(terminal)));
@@ -188,7 +190,7 @@ async fn deliver(world: &Arc<World>, terminal: usize, port: &Port, guest: &mut O
 }
 
 /// Bytes set out, and meet what they meet on the way.
-fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut bytes: BytesMut) {
+fn send(world: &World, terminal: usize, doubles: bool, flying: &mut Flying, mut bytes: BytesMut) {
     let (plan, mut dice) = (&world.plan.line, world.dice());
     let mut wait = if plan.latency_millis > 0 { dice.millis(0, plan.latency_millis) } else { Duration::ZERO };
     let mut twice = false;
@@ -215,7 +217,7 @@ fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut by
             wait = dice.millis(200, 30_000);
             world.note(|| format!("{}      bytes are {wait:?} late", world.name(terminal)));
         }
-        twice = dice.chance(plan.twice);
+        twice = dice.chance(plan.twice) && doubles;
     }
     drop(dice);
     let due = flying.back().map_or(now() + wait, |(last, _)| (*last).max(now() + wait));
@@ -224,7 +226,6 @@ fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut by
         flying.push_back((due, bytes.clone()));
     }
     flying.push_back((due, bytes));
-    let _ = port;
 }
 
 /// G1: whatever can move money has its intent in the journal when it leaves.

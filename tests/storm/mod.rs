@@ -37,8 +37,11 @@
 //! * What a real terminal does otherwise than `sim` assumes (PSP 18). Some of its points are drawn the other way round, not all.
 //! * Mistakes that codec and simulator share: they use one codec. The golden bytes are for those.
 //! * Jumps of the clock while the program runs: it does not look at the wall clock then. It is set while the program is down.
-//! * After a terminal has forgotten its sessions *and* used their numbers again, or after an answer was forged with a right checksum, no host
-//!   can know the truth. On those terminals (about one seed in fifteen) only what does not depend on it is judged.
+//! * After an answer was forged with a right checksum no host can know the truth: those terminals (one seed in twenty-five has some) are not
+//!   compared with the bank. Nor is a hold whose approval was lost on a terminal that gives numbers again: a disposal that is repeated in doubt may
+//!   meet it, and nobody here has ever heard its number.
+//! * A request that arrives twice at an Apollo: TCP does not do that. If something did, the second Auth would be refused while the first
+//!   one is with the bank, and that refusal believed. Requests come twice to P6X only, whose list tells; answers come twice on both.
 //! * A crash of the supervisor itself, and the planned end (SIGTERM): the orchestrator only ever dies.
 //! * Deadlines that lie days away are not waited for. A dead-man timer of some minutes is drawn in one seed of twenty.
 

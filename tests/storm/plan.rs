@@ -89,7 +89,7 @@ impl Plan {
             2 => dice.number(4, 9),
             _ => dice.number(10, 30),
         };
-        let long = count <= 2 && dice.chance(0.02);
+        let long = count <= 2 && dice.chance(0.01);
         let storm = if long { dice.number(1800, 7200) } else { dice.number(20, 360 / count.clamp(1, 6)) };
         let terminals_forget = dice.chance(0.12);
         let answers_lie = dice.chance(0.04);
