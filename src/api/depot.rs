@@ -9,6 +9,7 @@ use crate::fleet::{Filter, Fleet, Wanted};
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
 use crate::protocol::{Request, Response};
+use crate::session::story::Story;
 use crate::session::{Command, Refusal, Session};
 use crate::terminal::View;
 use crate::time::Timestamp;
@@ -31,6 +32,8 @@ pub trait Depot: Send + Sync + 'static {
     fn wait(&self, session: SessionId, limit: Duration, enough: Enough) -> Answer<'_, Session>;
     /// [`Fleet::sessions`].
     fn sessions(&self, filter: Filter) -> Answer<'_, (Vec<Session>, Option<SessionId>)>;
+    /// [`Fleet::story`].
+    fn story(&self, session: SessionId) -> Answer<'_, Story>;
     /// [`Fleet::terminals`].
     fn terminals(&self) -> Vec<View>;
     /// [`Fleet::terminal`].
@@ -74,6 +77,10 @@ impl Depot for Fleet {
 
     fn sessions(&self, filter: Filter) -> Answer<'_, (Vec<Session>, Option<SessionId>)> {
         Box::pin(Fleet::sessions(self, filter))
+    }
+
+    fn story(&self, session: SessionId) -> Answer<'_, Story> {
+        Box::pin(Fleet::story(self, session))
     }
 
     fn terminals(&self) -> Vec<View> {

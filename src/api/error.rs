@@ -141,6 +141,21 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
     }
 
+    /// The journal has no such record.
+    pub(super) fn event_unknown(after: u64, newest: u64) -> Self {
+        let detail = format!(
+            "events are asked for that follow on number {after}, but the journal ends with {newest}: it is another journal, or the \
+             number is none of an event"
+        );
+        Self::new(StatusCode::NOT_FOUND, "event_unknown", detail)
+    }
+
+    /// As many read events as may.
+    pub(super) fn too_many_streams(limit: usize) -> Self {
+        let detail = format!("{limit} streams of events are open already, and there may be no more (api.events.streams)");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail)
+    }
+
     /// The configuration's file is no good; nothing was changed.
     pub(super) fn configuration_invalid(mistakes: &Mistakes) -> Self {
         let detail = format!("the configuration is invalid, so nothing was changed: {mistakes}");
@@ -152,6 +167,8 @@ impl Problem {
 /// What a code means, in a few words.
 fn title(code: &str) -> &'static str {
     match code {
+        "event_unknown" => "No such event",
+        "too_many_streams" => "Too many read events",
         "terminal_unknown" => "No such terminal",
         "session_unknown" => "No such session",
         "terminal_busy" => "A card flow is open already",
@@ -160,6 +177,8 @@ fn title(code: &str) -> &'static str {
         "terminal_unanswered" => "The terminal did not answer",
         "draining" => "No new card flows are taken",
         "journal_unavailable" => "The journal cannot remember",
+        "journal_slow" => "The journal is too slow",
+        "too_many_undelivered" => "Too much waits for this terminal",
         "over_commit" => "More than the hold",
         "amount_invalid" => "Not an amount that can be taken",
         "idempotency_mismatch" => "The same key with another request",
@@ -203,9 +222,11 @@ impl From<Refusal> for Problem {
             | Refusal::NeedsAnotherPerson { .. }
             | Refusal::ResolutionConflict { .. }
             | Refusal::HasHold { .. } => StatusCode::CONFLICT,
-            Refusal::TerminalNotReady { .. } | Refusal::Draining(_) | Refusal::JournalUnavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refusal::TerminalNotReady { .. }
+            | Refusal::Draining(_)
+            | Refusal::JournalSlow(_)
+            | Refusal::TooManyUndelivered { .. }
+            | Refusal::JournalUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::TerminalUnanswered { .. } => StatusCode::GATEWAY_TIMEOUT,
             Refusal::OverCommit { .. } | Refusal::AmountInvalid(_) | Refusal::IdempotencyMismatch => {
                 StatusCode::UNPROCESSABLE_ENTITY

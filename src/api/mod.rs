@@ -6,6 +6,7 @@
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
 //! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
+//! * [`events`]: the records of the journal as they come, over streams that stay open.
 //! * [`reload`]: the configuration is read again.
 //! * `page`: the depot on one page, for people.
 //! * [`depot`]: the fleet as the API sees it; tests put a scripted one in its place.
@@ -17,7 +18,9 @@ mod body;
 pub mod certificate;
 pub mod depot;
 mod error;
+pub mod events;
 mod health;
+mod listener;
 mod openapi;
 mod page;
 mod query;
@@ -27,6 +30,7 @@ mod requests;
 mod routes;
 mod schema;
 mod sessions;
+pub(crate) mod story;
 mod tag;
 mod terminals;
 mod view;
@@ -48,6 +52,7 @@ use actix_web::{App, HttpRequest, HttpServer, web};
 pub use auth::{Role, Token, Tokens};
 pub use certificate::Certificate;
 pub use depot::Depot;
+pub use events::Events;
 
 use crate::session::Refusal;
 use crate::tls::IdentityFiles;
@@ -64,8 +69,26 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// What it shows of itself; without it, it speaks plain HTTP.
     pub tls: Option<IdentityFiles>,
+    /// Whoever has not taken what it is sent after so long is cut off.
+    pub write_timeout: Duration,
+    /// How `/v1/events` is served; [`serve`] is given what follows from it.
+    pub events: events::Settings,
     /// A session that a person settles needs another person who says the same.
     pub resolve_requires_two: bool,
+}
+
+impl Settings {
+    /// The usual ones.
+    pub fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            tokens: Vec::new(),
+            tls: None,
+            write_timeout: Duration::from_secs(30),
+            events: events::Settings::default(),
+            resolve_requires_two: false,
+        }
+    }
 }
 
 /// What may change while the API is served, and who changes it.
@@ -76,6 +99,8 @@ pub struct Live {
     pub resolve_requires_two: Arc<AtomicBool>,
     /// Who reads the configuration again.
     pub reloader: Arc<dyn Reloader>,
+    /// The records of the journal as they come.
+    pub events: Events,
 }
 
 /// One thread parses requests while another one writes a long list; the work itself is done by the fleet's arbiters.
@@ -118,11 +143,12 @@ pub fn serve(
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_LIMIT_SECONDS)
         .disable_signals();
-    let bound = match certificate {
-        Some(certificate) => server.bind_rustls_0_23(listen, certificate.server().map_err(io::Error::other)?),
-        None => server.bind(listen),
+    let socket = listener::listen(listen, settings.write_timeout)
+        .map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(socket, certificate.server().map_err(io::Error::other)?)?,
+        None => server.listen(socket)?,
     };
-    let server = bound.map_err(|error| io::Error::new(error.kind(), format!("the API cannot listen on {listen}: {error}")))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     Ok((server.run(), address))
 }
@@ -146,9 +172,11 @@ impl Routes {
     fn all() -> Self {
         let mut routes = Self::default();
         sessions::routes(&mut routes);
+        story::routes(&mut routes);
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
         reconciliations::routes(&mut routes);
+        events::routes(&mut routes);
         reload::routes(&mut routes);
         health::routes(&mut routes);
         openapi::routes(&mut routes);

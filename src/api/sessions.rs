@@ -134,7 +134,7 @@ impl Total {
         headers(("Location" = String, description = "The session's path."),
             ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with this key.")))),
     extensions(("x-problem-codes" = json!(["terminal_unknown", "terminal_busy", "terminal_full", "terminal_not_ready", "draining", "not_supported",
-        "journal_unavailable", "amount_invalid", "idempotency_mismatch", "malformed"]))))]
+        "journal_unavailable", "journal_slow", "too_many_undelivered", "amount_invalid", "idempotency_mismatch", "malformed"]))))]
 async fn open(by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let NewSession { terminal, amount, connector, reference } = NewSession::read(body)?;
     let idempotency = idempotency_key(&request)?.map(|key| Idempotency {

@@ -7,15 +7,12 @@ use utoipa::ToSchema;
 use super::schema;
 use crate::card::Card;
 use crate::id::TerminalSessionId;
-use crate::journal::record::{
-    CancelledBy, Cause, ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, Trigger,
-};
+use crate::journal::record::{ConfirmedBy, DecidedBy, Decision, Discrepancy, Fact, Outcome, Record, Report, Trigger};
 use crate::money::Amount;
-use crate::protocol::error::{explain_decline, explain_reason};
-use crate::protocol::response::Reason;
 use crate::session::resolution::Resolution;
 use crate::session::state::{Disposal, Failure};
 use crate::session::update::{Answer, Update};
+use crate::session::words::{cancelled_by, declined, last_error};
 use crate::session::{Session, State};
 use crate::terminal::{Identity, View};
 use crate::time::Timestamp;
@@ -333,7 +330,7 @@ impl<'a> TerminalView<'a> {
             state: view.state,
             link: view.link.as_str(),
             draining: view.draining || view.leaving,
-            refuses_cards: view.refuses_cards.as_deref(),
+            refuses_cards: view.refuses_cards.as_ref().map(|refusing| refusing.why.as_str()),
             connectors: view.connectors,
             undisposed: view.undisposed,
             identity: view.identity.as_ref().map(identity),
@@ -435,9 +432,22 @@ impl<'a> Compared<'a> {
     }
 }
 
-/// Why it ended without what was wanted, or waits for a person, in words for whoever runs the depot. A cardholder is sent to the
-/// issuer instead (PSP, Session Declined).
+/// Why it ended without what was wanted, or waits for a person.
 fn why(session: &Session) -> Option<String> {
+    let shared = session.hold.as_ref().and_then(|hold| hold.shared_with.map(|with| (hold.terminal_session_id, with)));
+    let shared = shared.map(|(number, with)| {
+        format!(
+            "session {with} was disposed of under the same number {number} while this one was being authorised: that may have been \
+             this hold"
+        )
+    });
+    match (why_of_state(session), shared) {
+        (Some(why), Some(shared)) => Some(format!("{why}; {shared}")),
+        (why, shared) => why.or(shared),
+    }
+}
+
+fn why_of_state(session: &Session) -> Option<String> {
     match &session.state {
         State::Uncertain(why) | State::Failed(why) => Some(why.clone()),
         State::Declined(reason) => Some(declined(*reason)),
@@ -450,25 +460,6 @@ fn why(session: &Session) -> Option<String> {
         | State::Held
         | State::Disposing
         | State::Disposed(Outcome::Committed(_) | Outcome::Voided) => None,
-    }
-}
-
-fn declined(reason: Option<u8>) -> String {
-    match reason {
-        None => "the bank or the terminal declined, without a reason".to_owned(),
-        Some(reason) => format!("the bank or the terminal declined: {} (0x{reason:02X})", explain_decline(reason)),
-    }
-}
-
-const fn cancelled_by(by: CancelledBy) -> &'static str {
-    match by {
-        CancelledBy::Api => "a request to the API cancelled it",
-        CancelledBy::Terminal => "the terminal ended the card flow: nobody presented a card, or the cardholder cancelled",
-        CancelledBy::Shutdown => "the orchestrator was going down, or the terminal was taken out of service",
-        CancelledBy::TapToStop => "the card was tapped to stop its earlier session, which is charging",
-        CancelledBy::Journal => "the journal could not remember the authorisation, so it was not asked for",
-        CancelledBy::OtherCard => "the card that was presented is no bank card",
-        CancelledBy::NotAuthorised => "a card was read, but nobody said in time to authorise it",
     }
 }
 
@@ -490,18 +481,6 @@ const fn confirmed_by(by: ConfirmedBy) -> &'static str {
         ConfirmedBy::Presumed => "presumed",
         ConfirmedBy::Timer => "timer",
         ConfirmedBy::Person => "person",
-    }
-}
-
-pub(super) fn last_error(failure: Failure) -> String {
-    match failure {
-        Failure::Unsent => "not sent: the link was down".to_owned(),
-        Failure::Unanswered(Cause::Timeout) => "no answer: timeout".to_owned(),
-        Failure::Unanswered(Cause::LinkLost) => "no answer: link lost".to_owned(),
-        Failure::Unanswered(Cause::Resynchronised) => "no answer that could be trusted: resynchronised".to_owned(),
-        Failure::Unanswered(Cause::Crash) => "no answer: the orchestrator ended in between".to_owned(),
-        Failure::Refused(None) => "refused: no reason given".to_owned(),
-        Failure::Refused(Some(code)) => format!("refused: {} (0x{code:02X})", explain_reason(Reason(code))),
     }
 }
 

@@ -149,6 +149,13 @@ impl Server {
         }
     }
 
+    /// The story of the session of this name, or of a name that begins like this if only one does.
+    pub(crate) fn story(&self, name: &str) -> Result<Value, Failure> {
+        let session = self.session(name)?;
+        let id = session.get("id").and_then(Value::as_str).unwrap_or_default();
+        self.get(&format!("/v1/sessions/{}/story", segment(id)), &[])
+    }
+
     fn base(&self) -> &str {
         self.url.trim_end_matches('/')
     }

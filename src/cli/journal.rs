@@ -8,27 +8,35 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::id::SessionId;
-use crate::journal::verify::{self, verify as follow};
+use crate::journal::verify::{self, hash_of, verify as follow};
 use crate::journal::{JournalError, Record, view};
 
 /// Checks the hash chain, and by `check` what the records say: its text is printed when all is sound, or else the record that
-/// is not and why.
+/// is not and why. Prints the hash of record `at`, too.
 pub fn verify(
     path: &Path,
+    at: Option<u64>,
     check: impl FnOnce(&mut dyn Iterator<Item = Record>) -> Result<String, (u64, String)>,
     out: &mut dyn Write,
 ) -> ExitCode {
     let (verdict, exit) = match follow(path, check) {
-        Ok((verify::Summary { records, hash }, told)) => {
+        Ok((verify::Summary { records, hash, .. }, told)) => {
             let told = if told.is_empty() { told } else { format!("; {told}") };
             (format!("sound: {records} records{told}; the last hash is {hash}"), ExitCode::SUCCESS)
         }
         Err(JournalError::Damaged { seq, why }) => (format!("not sound: record {seq}: {why}"), ExitCode::FAILURE),
         Err(error) => return failed(&error),
     };
-    match writeln!(out, "{verdict}") {
-        Ok(()) => exit,
-        Err(error) => failed(&error),
+    if let Err(error) = writeln!(out, "{verdict}") {
+        return failed(&error);
+    }
+    match at.map(|seq| (seq, hash_of(path, seq))) {
+        None => exit,
+        Some((seq, Ok(Some(hash)))) => {
+            writeln!(out, "record {seq} has the hash {hash}").map_or_else(|error| failed(&error), |()| exit)
+        }
+        Some((seq, Ok(None))) => failed(&format!("there is no record {seq}")),
+        Some((_, Err(error))) => failed(&error),
     }
 }
 

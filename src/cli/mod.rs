@@ -3,11 +3,15 @@
 
 pub mod check;
 pub mod client;
+pub mod configuration;
 pub mod decode;
+pub mod explain;
 mod former;
 pub mod journal;
+mod man;
 pub mod reconcile;
 mod reload;
+pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod screen;
@@ -21,7 +25,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::Environment;
 use crate::id::SessionId;
@@ -70,6 +74,8 @@ enum Command {
     Sessions(sessions::Args),
     /// List terminals and their state through the running API.
     Terminals(terminals::Args),
+    /// Tell the whole story of a session in sentences: what was asked, answered, doubted, decided and confirmed, and what comes next.
+    Explain(explain::Args),
     /// Let a terminal take no new card flows; what is open on it goes on to its end.
     Drain(terminal::Args),
     /// Let a drained terminal take card flows again.
@@ -80,6 +86,10 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Settle a session of which only a person can find out: say what became of its hold, and how you know.
     Resolve(resolve::Args),
+    /// Let the running program read its configuration again.
+    Reload(configuration::Args),
+    /// Say what became of every session that was approved within a time, from a journal: for accountants, and for validation.
+    Report(report::Args),
     /// Look into a journal; no server is needed.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -105,6 +115,17 @@ enum Command {
         until: Option<Moment>,
         /// Bytes in hex, with or without blanks.
         hex: Vec<String>,
+    },
+    /// Print what completes a command line in a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, or write its pages.
+    Man {
+        /// Write a page for each command into this folder, instead of printing all as one.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
 }
 
@@ -133,6 +154,9 @@ enum JournalCommand {
         /// The journal's file.
         #[arg(long)]
         journal: PathBuf,
+        /// Print the hash of this record as well, to compare it with one that was noted before, such as a report's.
+        #[arg(long, value_name = "SEQ")]
+        at: Option<u64>,
     },
     /// Print records, oldest first.
     Show {
@@ -159,12 +183,19 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Check { config } => check::run(&config, environment, &mut out),
         Command::Sessions(arguments) => Ok(sessions::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
         Command::Terminals(arguments) => Ok(terminals::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
+        Command::Explain(arguments) => Ok(explain::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
         Command::Drain(arguments) => Ok(manage(terminal::Wish::Drain, &arguments, &mut out)),
         Command::Resume(arguments) => Ok(manage(terminal::Wish::Resume, &arguments, &mut out)),
         Command::Reconnect(arguments) => Ok(manage(terminal::Wish::Reconnect, &arguments, &mut out)),
         Command::Reconcile(arguments) => Ok(reconcile::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
         Command::Resolve(arguments) => Ok(resolve::run(&arguments, &mut out, &mut io::stderr())),
-        Command::Journal(JournalCommand::Verify { journal }) => return journal::verify(&journal, balance, &mut out),
+        Command::Reload(arguments) => Ok(configuration::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Report(arguments) => Ok(report::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
+        Command::Completions { shell } => man::completions(shell, Cli::command(), &mut out),
+        Command::Man { folder } => man::run(folder.as_deref(), Cli::command(), &mut out, &mut io::stderr()),
+        Command::Journal(JournalCommand::Verify { journal, at }) => {
+            return journal::verify(&journal, at, balance, &mut out);
+        }
         Command::Journal(JournalCommand::Show { journal, session, json }) => {
             return journal::show(&journal, session, json, &mut out);
         }

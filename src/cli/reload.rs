@@ -17,7 +17,7 @@ use crate::api::reload::{Changed, Draining, NotReloaded, Reloaded, Reloader, Wai
 use crate::config::{self, Config, Environment, Mistakes};
 use crate::fleet::Fleet;
 use crate::id::TerminalId;
-use crate::journal::Journal;
+use crate::journal::{Journal, PacedJournal};
 use crate::session::Refusal;
 use crate::time::Clock;
 
@@ -31,7 +31,7 @@ pub(super) struct Reload {
     pub(super) file: PathBuf,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) journal: Arc<PacedJournal>,
     pub(super) fleet: Fleet,
     pub(super) tokens: Arc<Tokens>,
     pub(super) resolve_requires_two: Arc<AtomicBool>,
@@ -73,6 +73,7 @@ impl Reload {
             running.remembered.extend(former::told(records));
         }
         let applied = self.fleet.reconfigure(config.terminals.clone(), config.supervision.clone()).await?;
+        self.journal.limit(config.journal_slow_after);
         self.tokens.replace(config.api.tokens.clone());
         self.resolve_requires_two.store(config.api.resolve_requires_two, Ordering::Relaxed);
         if let Some(handle) = &self.log_filter {

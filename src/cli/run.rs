@@ -18,12 +18,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::api::reload::Reloader;
-use crate::api::{self, Certificate, Live, Tokens};
+use crate::api::{self, Certificate, Events, Live, Tokens};
 use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::id::TerminalId;
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver};
+use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver, PacedJournal};
 use crate::metrics::Metrics;
 use crate::random::Randomness;
 use crate::session::ledger::Ledger;
@@ -42,6 +42,9 @@ const REPLAY_STEP: usize = 1000;
 /// How often the wall clock is looked at, and from how many milliseconds on a difference is a jump.
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
 const CLOCK_JUMP_MILLIS: i64 = 2000;
+
+/// How often the journal's pace is looked at.
+const PACE_WATCH: Duration = Duration::from_secs(1);
 
 /// How often the metrics' texts are made anew between two scrapes.
 const METRICS_UPKEEP: Duration = Duration::from_secs(1);
@@ -137,6 +140,8 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
     let journal: Arc<dyn Journal> =
         Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
+    let paced = Arc::new(PacedJournal::new(journal, clock, config.journal_slow_after));
+    let journal = Arc::clone(&paced) as Arc<dyn Journal>;
     let (ledger, unsound) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
     let totals = ledger.totals();
     info!(sessions = totals.sessions, undisposed = totals.undisposed, imbalance = totals.imbalance(), "journal replayed");
@@ -160,6 +165,9 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         random: Randomness::of_system(),
         unsound,
     };
+    let counted = Arc::clone(&metrics);
+    let events = Events::start(Arc::clone(&journal), config.api.events.clone(), move |open| counted.set_event_streams(open))
+        .map_err(|error| format!("no thread for events: {error}"))?;
     let fleet = Fleet::start(settings, Arc::clone(&journal), clock, Arc::clone(&metrics), ledger);
     let rendered = Arc::clone(&metrics);
     let site = config.site.id.clone();
@@ -171,13 +179,14 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         environment: place.environment,
         log_filter: place.log_filter,
         clock,
-        journal: Arc::clone(&journal),
+        journal: paced,
         fleet: fleet.clone(),
         tokens: Arc::clone(&tokens),
         resolve_requires_two: Arc::clone(&two),
         running: Mutex::new(Running { config, remembered }),
     });
-    let live = Live { tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
+    let live =
+        Live { events: events.clone(), tokens, resolve_requires_two: two, reloader: Arc::clone(&reload) as Arc<dyn Reloader> };
     let (server, address) = match api::serve(site.clone(), api, live, certificate.as_ref(), fleet.clone(), rendered) {
         Ok(served) => served,
         Err(error) => {
@@ -191,6 +200,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         actix::spawn(certificate.watch());
     }
     actix::spawn(watch_clock(clock));
+    actix::spawn(watch_pace(Arc::clone(&journal), Arc::clone(&metrics)));
     actix::spawn(keep_metrics_ready(Arc::clone(&metrics)));
     let watchdog = actix::spawn(service::stay_alive(arbiters.iter().map(Arbiter::handle).collect()));
     info!(site, terminals = names.len(), api = %address, "running");
@@ -210,6 +220,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         () = fleet.go_down(DRAIN_LIMIT) => {}
         signal = signals.end(|| warn!("SIGHUP: too late to read the configuration again")) => warn!(signal, "told again: ending now; what is not delivered is in the journal"),
     }
+    events.close();
     handle.stop(true).await;
     if let Err(error) = serving.await {
         warn!(%error, "the API did not end in order");
@@ -274,6 +285,28 @@ async fn keep_metrics_ready(metrics: Arc<Metrics>) {
         if tokio::task::spawn_blocking(move || metrics.upkeep()).await.is_err() {
             warn!("the metrics could not be made ready for the next scrape");
         }
+    }
+}
+
+/// Says when the journal has become too slow for new cards, and when it is in step again.
+async fn watch_pace(journal: Arc<dyn Journal>, metrics: Arc<Metrics>) {
+    let mut slow = false;
+    let mut every = tokio::time::interval(PACE_WATCH);
+    loop {
+        every.tick().await;
+        match journal.health() {
+            Health::Slow(why) if !slow => {
+                warn!(why, "the journal is too slow: no new cards are taken; disposals go on");
+                slow = true;
+            }
+            Health::Slow(_) => {}
+            _ if slow => {
+                info!("the journal is in step again");
+                slow = false;
+            }
+            _ => {}
+        }
+        metrics.set_journal_slow(slow);
     }
 }
 

@@ -40,6 +40,12 @@ impl Tone {
             Self::Alarm => AnsiColor::Red.on_default().bold(),
         }
     }
+
+    /// A text in this tone, if colours are wanted.
+    pub(super) fn painted(self, text: &str, colours: bool) -> String {
+        let style = if colours { self.style() } else { Style::new() };
+        format!("{style}{text}{style:#}")
+    }
 }
 
 /// One place in a table.
@@ -119,8 +125,7 @@ fn line(columns: &[Column], widths: &[usize], row: &[Cell], colours: bool, out: 
             Column::Words(_) => (0, missing),
             Column::Numbers(_) => (missing, 0),
         };
-        let style = if colours { cell.tone.style() } else { Style::new() };
-        write!(out, "{:1$}{style}{2}{style:#}", "", owed + before, cell.text)?;
+        write!(out, "{:1$}{2}", "", owed + before, cell.tone.painted(&cell.text, colours))?;
         owed = after + GAP;
     }
     writeln!(out)

@@ -17,14 +17,17 @@ pub struct Settings {
 /// What holds from now on when the file says `wanted`: what needs a restart stays as it is, and everything else becomes as it is wanted.
 pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     let mut settings = Settings::default();
-    let Config { site: Site { id, currency }, log_filter, api, journal_path, supervision, mut terminals } = wanted;
-    let api::Settings { listen, mut tokens, tls, resolve_requires_two } = api;
+    let Config { site: Site { id, currency }, log_filter, api, journal_path, journal_slow_after, supervision, mut terminals } =
+        wanted;
+    let api::Settings { listen, mut tokens, tls, write_timeout, events, resolve_requires_two } = api;
     let before = running.clone();
     let mut needs_restart = |key, differs: bool| settings.needs_restart.extend(differs.then_some(key));
     needs_restart("site.id", id != before.site.id);
     needs_restart("site.currency", currency != before.site.currency);
     needs_restart("api.listen", listen != before.api.listen);
     needs_restart("api.tls", tls != before.api.tls);
+    needs_restart("api.write_timeout", write_timeout != before.api.write_timeout);
+    needs_restart("api.events", events != before.api.events);
     needs_restart("journal.path", journal_path != before.journal_path);
     // No tokens at all mean that everybody is admin, which is for a loopback address only; it may be about to become one.
     if tokens.is_empty() && !before.api.tokens.is_empty() && is_open(before.api.listen) {
@@ -35,6 +38,7 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
     changed("log.filter", log_filter != before.log_filter);
     changed("api.tokens", tokens != before.api.tokens);
     changed("api.resolve_requires_two", resolve_requires_two != before.api.resolve_requires_two);
+    changed("journal.slow_after", journal_slow_after != before.journal_slow_after);
     changed("supervision", supervision != before.supervision);
     for terminal in &mut terminals {
         // The name of the depot stands on its screens, too.
@@ -42,9 +46,9 @@ pub fn follow(running: &Config, wanted: Config) -> (Config, Settings) {
             terminal.screens.site.clone_from(&before.site.id);
         }
     }
-    let api = api::Settings { listen: before.api.listen, tokens, tls: before.api.tls, resolve_requires_two };
+    let api = api::Settings { tokens, resolve_requires_two, ..before.api };
     let (site, journal_path) = (before.site, before.journal_path);
-    (Config { site, log_filter, api, journal_path, supervision, terminals }, settings)
+    (Config { site, log_filter, api, journal_path, journal_slow_after, supervision, terminals }, settings)
 }
 
 fn is_open(listen: SocketAddr) -> bool {

@@ -143,9 +143,11 @@ fn policy(policy: &Policy) -> Value {
         max_hold,
         retry,
         reconcile_every,
+        max_undelivered,
+        settle_within,
     } = policy;
     let text = |limit| format_duration(limit).to_string();
-    json!({
+    let mut kept = json!({
         "terminal_timeout": text(*terminal_timeout),
         "terminal_timeout_action": match terminal_timeout_action {
             DeadManAction::Void => "void",
@@ -175,7 +177,12 @@ fn policy(policy: &Policy) -> Value {
         "max_hold": max_hold.minor(),
         "retry": retry.iter().map(|step| text(*step)).collect::<Vec<_>>(),
         "reconcile_every": text(*reconcile_every),
-    })
+        "max_undelivered": max_undelivered,
+    });
+    if let Some(settle_within) = settle_within {
+        kept["settle_within"] = json!(text(*settle_within));
+    }
+    kept
 }
 
 /// The tree that the sections of the configuration take apart.

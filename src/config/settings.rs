@@ -18,6 +18,9 @@ use crate::terminal::screen::Templates;
 use crate::terminal::settings::{Screens, TerminalSettings};
 use crate::tls::IdentityFiles;
 
+/// Every stream of events keeps a connection, and the API has 2048 of them for everybody.
+const STREAMS: (u32, u32) = (1, 1500);
+
 /// Everything that was configured, valid as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -29,6 +32,8 @@ pub struct Config {
     pub api: api::Settings,
     /// Where the journal is; relative to the working directory.
     pub journal_path: PathBuf,
+    /// An append that takes longer is slow; a journal that is slow again and again takes no new cards.
+    pub journal_slow_after: Duration,
     /// How patiently to restart.
     pub supervision: Supervision,
     /// At least one; names and links are distinct.
@@ -50,14 +55,14 @@ pub(super) fn validate(root: Value, mistakes: &mut Vec<Mistake>) -> Option<Confi
     let site = site(root.section("site", mistakes), mistakes);
     let log_filter = log(root.section("log", mistakes), mistakes);
     let api = api(root.section("api", mistakes), mistakes);
-    let journal_path = journal(root.section("journal", mistakes), mistakes);
+    let (journal_path, journal_slow_after) = journal(root.section("journal", mistakes), mistakes);
     let (rules, base) = Rules::base(root.section("policy", mistakes), mistakes);
     let supervision = supervision(root.section("supervision", mistakes), mistakes);
     let templates = ui::read(root.section("ui", mistakes), &Templates::new(), mistakes);
     let screens = Screens { site: site.as_ref().map(|site| site.id.clone()).unwrap_or_default(), templates };
     let terminals = terminals::read(&mut root, &rules, base.as_ref(), &screens, &journal_path, mistakes);
     root.finish(mistakes);
-    Some(Config { site: site?, log_filter, api: api?, journal_path, supervision, terminals })
+    Some(Config { site: site?, log_filter, api: api?, journal_path, journal_slow_after, supervision, terminals })
 }
 
 fn site(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<Site> {
@@ -81,10 +86,11 @@ fn log(mut section: Section, mistakes: &mut Vec<Mistake>) -> String {
     filter.unwrap_or_else(|| "info".to_owned())
 }
 
-fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> PathBuf {
+fn journal(mut section: Section, mistakes: &mut Vec<Mistake>) -> (PathBuf, Duration) {
     let path = section.text("path", mistakes).map_or_else(default_journal, PathBuf::from);
+    let slow_after = section.duration("slow_after", mistakes).unwrap_or(Duration::from_secs(1));
     section.finish(mistakes);
-    path
+    (path, slow_after)
 }
 
 fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Settings> {
@@ -96,6 +102,8 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     let any = section.has("tokens");
     let tokens = tokens(&mut section, mistakes);
     let tls = if section.has("tls") { certificate(&mut section, mistakes) } else { None };
+    let write_timeout = section.duration("write_timeout", mistakes);
+    let events = events(section.section("events", mistakes), mistakes);
     // Tokens that are there and wrong have their own mistakes.
     let open = listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
@@ -108,7 +116,23 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
         section.mistake("resolve_requires_two", message, mistakes);
     }
     section.finish(mistakes);
-    Some(api::Settings { listen: listen?, tokens, tls, resolve_requires_two })
+    let usual = api::Settings::at(listen?);
+    Some(api::Settings {
+        tokens,
+        tls,
+        write_timeout: write_timeout.unwrap_or(usual.write_timeout),
+        events,
+        resolve_requires_two,
+        ..usual
+    })
+}
+
+fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> api::events::Settings {
+    let usual = api::events::Settings::default();
+    let streams = section.number("streams", STREAMS, mistakes).and_then(|streams| usize::try_from(streams).ok());
+    let heartbeat = section.duration("heartbeat", mistakes);
+    section.finish(mistakes);
+    api::events::Settings { streams: streams.unwrap_or(usual.streams), heartbeat: heartbeat.unwrap_or(usual.heartbeat) }
 }
 
 fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {

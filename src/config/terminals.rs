@@ -65,6 +65,8 @@ impl Rules {
         set(&mut p.max_hold, section.number("max_hold", (1, u32::MAX), m).map(Amount::from_minor));
         set(&mut p.retry, section.take("retry", m, raw::durations));
         set(&mut p.reconcile_every, section.duration("reconcile_every", m));
+        set(&mut p.max_undelivered, section.number("max_undelivered", (1, 10_000), m));
+        p.settle_within = section.duration("settle_within", m).or(p.settle_within);
         check(&p, &section, m);
         section.finish(m);
         Self { policy: p, action }
@@ -93,6 +95,9 @@ fn check(policy: &Policy, section: &Section, mistakes: &mut Vec<Mistake>) {
     if policy.plug_in_timeout > policy.max_session {
         section.mistake("plug_in_timeout", "must not be longer than max_session", mistakes);
     }
+    if policy.settle_within.is_some_and(|settle| settle <= policy.max_session) {
+        section.mistake("settle_within", "must be longer than max_session, after which a hold is ended anyway", mistakes);
+    }
     if policy.authorise_within > AUTHORISE_WITHIN {
         let most = AUTHORISE_WITHIN.as_secs();
         let message = format!("must not be longer than {most}s: the terminal drops the card after 30s");
@@ -117,6 +122,8 @@ fn defaults() -> Policy {
         max_hold: Amount::from_minor(10_000),
         retry: [1, 5, 30, 60, 60, 60, 60, 60, 3600].map(seconds).to_vec(),
         reconcile_every: seconds(900),
+        max_undelivered: 10,
+        settle_within: None,
     }
 }
 

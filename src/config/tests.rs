@@ -71,6 +71,18 @@ fn defaults_are_the_documented_ones() {
     assert!(Role::Viewer < Role::Operator && Role::Operator < Role::Admin);
 }
 
+/// How events are served has defaults, is read, and is refused by its key.
+#[test]
+fn events_are_served_as_configured() {
+    let usual = good(GOOD, &[]).api;
+    assert_eq!((usual.write_timeout.as_secs(), usual.events.streams, usual.events.heartbeat.as_secs()), (30, 1000, 15));
+    let api = |keys: &str| GOOD.replacen("[api]\n", &format!("[api]\n{keys}\n"), 1);
+    let other = good(&api("write_timeout = \"1m\"\nevents = { streams = 7, heartbeat = \"2s\" }"), &[]).api;
+    assert_eq!((other.write_timeout.as_secs(), other.events.streams, other.events.heartbeat.as_secs()), (60, 7, 2));
+    let wrong = api("write_timeout = \"0s\"\nevents = { streams = 1501, heartbeat = \"soon\", after = 0 }");
+    assert_eq!(paths(&wrong, &[]), ["api.events.after", "api.events.heartbeat", "api.events.streams", "api.write_timeout"]);
+}
+
 #[test]
 fn six_mistakes_are_said_at_once() {
     let text = r#"

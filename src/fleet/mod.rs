@@ -11,6 +11,7 @@ pub mod difference;
 mod places;
 mod reconfigure;
 pub mod restart;
+mod settling;
 pub mod supervision;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tracing::{error, warn};
 
 use crate::id::{Connector, SessionId, TerminalId};
 use crate::journal::record::Idempotency;
+use crate::journal::verify::Place;
 use crate::journal::{Health, Journal, JournalError, Record};
 use crate::metrics::Metrics;
 use crate::money::{Amount, Currency};
@@ -37,6 +39,7 @@ use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::ledger::Ledger;
 use crate::session::machine::{Input, Machine, Rules};
+use crate::session::story::Story;
 use crate::session::{Command, Refusal, Session, disposal};
 use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
@@ -215,7 +218,7 @@ impl Fleet {
             return Err(Refusal::TerminalUnknown(terminal.to_string()));
         }
         // One that has never run waits for another.
-        let waits = self.inner.board.terminal(terminal).and_then(|view| view.refuses_cards);
+        let waits = self.inner.board.terminal(terminal).and_then(|view| view.refuses_cards).map(|refusing| refusing.why);
         Err(waits.map_or_else(|| rebuilding(terminal), |why| Refusal::TerminalNotReady { terminal: terminal.clone(), why }))
     }
 
@@ -359,6 +362,30 @@ impl Fleet {
         }
     }
 
+    /// What became of a session, in sentences; the whole of it, as the journal tells it now.
+    pub async fn story(&self, session: SessionId) -> Result<Story, Refusal> {
+        let journal = &self.inner.journal;
+        let own = journal.session(session).await.map_err(unreadable)?;
+        let (first, terminal) = match own.first() {
+            Some(first) => (first.seq, first.entry.terminal.clone()),
+            None => return Err(Refusal::SessionUnknown(session.to_string())),
+        };
+        let ended = Ledger::session(&own).is_ok_and(|session| session.is_some_and(|session| session.ended()));
+        let last = if ended { own.last().map_or(first, |last| last.seq) } else { u64::MAX };
+        let around = match terminal {
+            Some(terminal) => journal.around(terminal, first, last).await.map_err(unreadable)?,
+            None => Vec::new(),
+        };
+        let mut records: Vec<Record> = own.into_iter().chain(around).collect();
+        records.sort_unstable_by_key(|record| record.seq);
+        let damage = match journal.health() {
+            Health::Damaged(why) => Some(Place::Somewhere { why }),
+            Health::Writable | Health::Slow(_) | Health::Failing(_) => None,
+        };
+        let places: Vec<Place> = records.into_iter().map(Place::Record).chain(damage).collect();
+        Story::tell(session, &places, self.now()).ok_or_else(|| Refusal::SessionUnknown(session.to_string()))
+    }
+
     /// All terminals, by name.
     pub fn terminals(&self) -> Vec<View> {
         self.inner.board.terminals()
@@ -405,6 +432,7 @@ impl Fleet {
     pub fn unready(&self) -> Vec<String> {
         let journal = match self.inner.journal.health() {
             Health::Writable => None,
+            Health::Slow(why) => Some(format!("the journal is too slow for new cards: {why}")),
             Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
             Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
         };

@@ -19,10 +19,10 @@ use crate::id::TerminalId;
 use crate::journal::record::DeadManAction;
 use crate::journal::{Entry, Fact};
 use crate::session::Refusal;
-use crate::terminal::TerminalSettings;
 use crate::terminal::change::Change;
 use crate::terminal::configure::{Configure, Leave};
 use crate::terminal::view::{LinkState, View};
+use crate::terminal::{Refusing, TerminalSettings};
 
 use super::actor::FleetActor;
 use super::difference::{Difference, exclude_each_other};
@@ -120,7 +120,7 @@ impl FleetActor {
                     link: LinkState::Down,
                     draining: false,
                     leaving: false,
-                    refuses_cards: Some(why.clone()),
+                    refuses_cards: Some(Refusing { reason: "waiting", why: why.clone() }),
                     connectors: wanted.connectors,
                     undisposed: 0,
                     identity: None,

@@ -19,6 +19,7 @@ use crate::terminal::world::Observer;
 use crate::time::Timestamp;
 
 use super::board::Board;
+use super::settling::Settling;
 
 /// See the module.
 pub(super) struct Watch {
@@ -49,7 +50,9 @@ impl Tally {
         if !session.undisposed() {
             return;
         }
-        let held = session.hold.as_ref().and_then(|hold| hold.amount).map_or(0, |amount| i64::from(amount.minor()));
+        // After an unanswered update it is the most that may be held: what a cardholder may miss is never shown too small.
+        let held = session.held_at_most().or(session.hold.as_ref().and_then(|hold| hold.amount));
+        let held = held.map_or(0, |amount| i64::from(amount.minor()));
         let add = |sum: &mut i64, number: i64| *sum = sum.saturating_add(sign.saturating_mul(number));
         add(&mut self.undisposed, 1);
         add(&mut self.held_minor, held);
@@ -203,6 +206,7 @@ impl Observer for Watch {
             metrics.link_up(view.link == LinkState::Up);
             metrics.quarantined(view.link == LinkState::Quarantined);
             metrics.state(view.state);
+            metrics.set_refuses_cards(view.refuses_cards.as_ref().map(|refusing| refusing.reason));
             metrics.set_dead_man_mismatch(view.timer_in_question && view.undisposed > 0);
         }
         self.board.publish_terminal(view);
@@ -249,18 +253,27 @@ impl Observer for Watch {
         }
     }
 
-    fn holds(&self, terminal: &TerminalId, sessions: &mut dyn Iterator<Item = &Session>, now: Timestamp) {
+    fn holds(
+        &self,
+        terminal: &TerminalId,
+        sessions: &mut dyn Iterator<Item = &Session>,
+        settle_within: Option<Duration>,
+        now: Timestamp,
+    ) {
         let Some(metrics) = self.metrics.terminal(terminal) else { return };
         let mut overdue = 0_usize;
         let mut oldest: Option<Timestamp> = None;
+        let mut settling = Settling::new(settle_within, now);
         for session in sessions.filter(|session| session.undisposed()) {
             if disposal::deadline(session).is_some_and(|deadline| deadline < now) {
                 overdue = overdue.saturating_add(1);
             }
             let since = session.hold.as_ref().map_or(session.changed_at, |hold| hold.since);
             oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+            settling.count(session);
         }
         metrics.set_overdue(overdue);
         metrics.set_oldest_undisposed(oldest);
+        metrics.set_settling(settling.past, settling.deadline);
     }
 }

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use super::record::{Entry, Fact, Record};
-use super::{Health, Journal, JournalError, Pending};
+use super::record::{AROUND, Entry, Fact, Record};
+use super::{Health, Journal, JournalError, Pending, Selection};
 use crate::id::{SessionId, TerminalId};
 
 /// Why it refuses.
@@ -22,6 +22,7 @@ pub struct MemoryJournal {
 struct Shared {
     /// What was acknowledged.
     records: Vec<Record>,
+    newest: watch::Sender<u64>,
     /// What waits for the gate to open.
     waiting: Vec<Waiting>,
     /// Answers are held back.
@@ -50,7 +51,9 @@ impl MemoryJournal {
     /// A journal that remembers these records from an earlier life.
     pub fn with(records: Vec<Record>) -> Self {
         let journal = Self::new();
+        let newest = records.last().map_or(0, |record| record.seq);
         journal.lock().records = records;
+        journal.lock().newest.send_replace(newest);
         journal
     }
 
@@ -95,7 +98,8 @@ impl MemoryJournal {
     /// new; what was acknowledged is still there.
     pub fn crash(&self) {
         let mut shared = self.lock();
-        *shared = Shared { records: std::mem::take(&mut shared.records), ..Shared::default() };
+        let (records, newest) = (std::mem::take(&mut shared.records), std::mem::take(&mut shared.newest));
+        *shared = Shared { records, newest, ..Shared::default() };
     }
 
     /// Says so about its health from now on; none: says what is so.
@@ -130,7 +134,7 @@ impl MemoryJournal {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn select<T: Send + 'static>(&self, pick: impl FnOnce(&[Record]) -> Vec<T>) -> Pending<Vec<T>> {
+    fn pick<T: Send + 'static>(&self, pick: impl FnOnce(&[Record]) -> Vec<T>) -> Pending<Vec<T>> {
         let picked = pick(&self.lock().records);
         Box::pin(async move { Ok(picked) })
     }
@@ -157,6 +161,7 @@ impl Shared {
             appended.push(Record { seq, entry });
         }
         self.records.extend(appended.iter().cloned());
+        self.newest.send_replace(seq);
         self.appends += 1;
         Ok(appended)
     }
@@ -176,15 +181,27 @@ impl Journal for MemoryJournal {
     }
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.select(|records| records.iter().filter(|record| record.seq > after).take(limit).cloned().collect())
+        self.pick(|records| records.iter().filter(|record| record.seq > after).take(limit).cloned().collect())
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        let wanted = |record: &&Record| {
+            let Entry { terminal, session, .. } = &record.entry;
+            record.seq > after && record.seq <= until && of.takes(terminal.as_ref(), *session)
+        };
+        self.pick(|records| records.iter().filter(wanted).take(limit).cloned().collect())
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.lock().newest.subscribe()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
-        self.select(|records| records.iter().filter(|record| record.entry.session == Some(session)).cloned().collect())
+        self.pick(|records| records.iter().filter(|record| record.entry.session == Some(session)).cloned().collect())
     }
 
     fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>> {
-        self.select(|records| {
+        self.pick(|records| {
             let of_terminal = |entry: &&Entry| terminal.is_none() || entry.terminal == terminal;
             let mut sessions: Vec<_> = records
                 .iter()
@@ -201,12 +218,22 @@ impl Journal for MemoryJournal {
     }
 
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>> {
-        self.select(|records| {
+        self.pick(|records| {
             let wanted = |record: &&Record| {
                 matches!(record.entry.fact, Fact::Reconciled { .. })
                     && (terminal.is_none() || record.entry.terminal == terminal)
             };
             records.iter().rev().filter(wanted).take(limit).cloned().collect()
+        })
+    }
+
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.pick(|records| {
+            let wanted = |record: &&Record| {
+                let here = record.entry.terminal.as_ref().is_none_or(|there| *there == terminal);
+                here && (from..=to).contains(&record.seq) && AROUND.contains(&record.entry.fact.kind())
+            };
+            records.iter().filter(wanted).cloned().collect()
         })
     }
 

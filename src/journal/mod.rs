@@ -5,6 +5,8 @@
 //! What this is not: a cache, a queue, or a place to look things up quickly. The live view is the fleet's board.
 
 pub mod memory;
+pub mod pace;
+mod paced;
 pub mod record;
 mod row;
 pub mod sqlite;
@@ -17,9 +19,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 pub use memory::MemoryJournal;
+pub use paced::PacedJournal;
 pub use record::{Entry, Fact, Record};
-pub use sqlite::{Cut, Opened, Options, PageLimit, SqliteJournal};
+pub use sqlite::{BrokenSync, Cut, Opened, Options, PageLimit, SqliteJournal, SyncFault};
 
 use crate::id::{SessionId, TerminalId};
 
@@ -35,6 +40,13 @@ pub trait Journal: Send + Sync + 'static {
     /// Up to `limit` records with a number above `after`, oldest first.
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>>;
 
+    /// Up to `limit` of these records with a number above `after` and at most `until`, oldest first.
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>>;
+
+    /// The number of the newest record that is durable. Whoever is told of a record finds its number here already. The writer's thread
+    /// wakes everybody who waits for a change, so let few wait.
+    fn newest(&self) -> watch::Receiver<u64>;
+
     /// All records of a session, oldest first; empty when there is no such session.
     fn session(&self, session: SessionId) -> Pending<Vec<Record>>;
 
@@ -44,8 +56,29 @@ pub trait Journal: Send + Sync + 'static {
     /// The newest reports of reconciliations, newest first.
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>>;
 
+    /// What happened to the program and to this terminal between two records, both included: starts, stops, rebuilds and
+    /// reconciliations, oldest first.
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>>;
+
     /// Whether the last append, or the last try since a failed one, went well.
     fn health(&self) -> Health;
+}
+
+/// Which records somebody wants; all of them when it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only those of this terminal.
+    pub terminal: Option<TerminalId>,
+    /// Only those of this session.
+    pub session: Option<SessionId>,
+}
+
+impl Selection {
+    /// Whether a record of this terminal and session is wanted.
+    pub fn takes(&self, terminal: Option<&TerminalId>, session: Option<SessionId>) -> bool {
+        let of_terminal = self.terminal.is_none() || self.terminal.as_ref() == terminal;
+        of_terminal && (self.session.is_none() || self.session == session)
+    }
 }
 
 /// Hears what a journal does, so that it can be counted; this folder names no metric. Called on the writer's thread: be quick.
@@ -73,6 +106,8 @@ pub enum Health {
     Writable,
     /// No, and why.
     Failing(String),
+    /// Yes, but it takes so long that no new cards are taken; disposals go on. Says how long.
+    Slow(String),
     /// The past is damaged: disposals go on, new cards are not taken. Names the record.
     Damaged(String),
 }

@@ -231,6 +231,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         listed: bool,
     },
+    /// Another session was disposed of under this number while this one's Auth was under way, so the terminal may have forgotten that one
+    /// by then, and this hold may be what was disposed of.
+    NumberShared {
+        /// The other session.
+        with: SessionId,
+    },
     /// We cannot find out any more; a person must.
     BecameUncertain {
         /// Why, in words for a person.
@@ -264,6 +270,9 @@ pub enum Fact {
         proposed_by: Option<String>,
     },
 }
+
+/// Kinds of what happens around sessions: to the program, and to a terminal.
+pub(super) const AROUND: [&str; 4] = ["started", "stopped", "rebuilt", "reconciled"];
 
 impl Fact {
     /// The `kind` under which the fact is stored and published.
@@ -301,6 +310,7 @@ impl Fact {
             Self::AttemptRefused { .. } => "attempt_refused",
             Self::Disposed { .. } => "disposed",
             Self::NumberReused { .. } => "number_reused",
+            Self::NumberShared { .. } => "number_shared",
             Self::BecameUncertain { .. } => "became_uncertain",
             Self::ResolutionProposed { .. } => "resolution_proposed",
             Self::ResolutionWithdrawn { .. } => "resolution_withdrawn",

@@ -5,10 +5,10 @@
 //!  append ──► queue ──► writer ──► one transaction, one fsync ──► answers to all
 //!                         │ failed
 //!                         ▼
-//!                  close, reopen, compare the head ──► there after all: appended
+//!                  close, reopen, compare the head, read all of it ──► there after all: appended
 //!                         │ not there
 //!                         ▼
-//!                  fence it off, refuse ──► Failing ──► try each second ──► Writable
+//!                  fence it off, refuse ──► Failing ──► try each second, read all of it ──► Writable, or Damaged
 //! ```
 
 pub(super) mod access;
@@ -25,10 +25,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use self::reader::Reader;
 use self::writer::Writer;
 use super::record::{Entry, Record};
-use super::{Health, Journal, JournalError, JournalObserver, Pending};
+use super::{Health, Journal, JournalError, JournalObserver, Pending, Selection};
 use crate::id::{SessionId, TerminalId};
 
 /// A journal in a SQLite file. Dropping it waits for what was asked for, then lets go of the file.
@@ -44,6 +46,7 @@ pub struct SqliteJournal {
 struct Shared {
     path: PathBuf,
     health: Mutex<Health>,
+    newest: watch::Sender<u64>,
     observer: Arc<dyn JournalObserver>,
 }
 
@@ -54,11 +57,13 @@ pub struct Options {
     pub probe_every: Duration,
     /// The file may not grow beyond this; for tests of a full disk.
     pub page_limit: Option<PageLimit>,
+    /// Syncs fail; for tests of a broken disk.
+    pub sync_fault: Option<SyncFault>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { probe_every: Duration::from_secs(1), page_limit: None }
+        Self { probe_every: Duration::from_secs(1), page_limit: None, sync_fault: None }
     }
 }
 
@@ -79,6 +84,43 @@ impl PageLimit {
 
     fn get(&self) -> u32 {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Makes syncs fail as a broken disk does. Copies share it, so that a test can mend the disk.
+#[derive(Clone, Debug, Default)]
+pub struct SyncFault(Arc<Mutex<Option<(BrokenSync, bool)>>>);
+
+/// What a sync that fails leaves in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenSync {
+    /// Nothing of what was written.
+    Lost,
+    /// All of it, although it was told as failed.
+    Kept,
+}
+
+impl SyncFault {
+    /// From the next write on; none: the disk is whole.
+    pub fn set(&self, broken: Option<BrokenSync>) {
+        self.put(broken.map(|broken| (broken, false)));
+    }
+
+    /// At the next write, and never again.
+    pub fn set_once(&self, broken: BrokenSync) {
+        self.put(Some((broken, true)));
+    }
+
+    fn put(&self, broken: Option<(BrokenSync, bool)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = broken;
+    }
+
+    /// A write is synced.
+    fn meet(&self) -> Option<BrokenSync> {
+        let mut broken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = broken.map(|(met, _)| met);
+        *broken = broken.filter(|(_, once)| !once);
+        met
     }
 }
 
@@ -124,7 +166,8 @@ impl SqliteJournal {
             tracing::error!(journal = %path.display(), why, "the journal is damaged");
         }
         observer.health(&health);
-        let shared = Arc::new(Shared { path: file.path().to_owned(), health: Mutex::new(health), observer });
+        let newest = watch::Sender::new(found.head.seq);
+        let shared = Arc::new(Shared { path: file.path().to_owned(), health: Mutex::new(health), newest, observer });
         let reader = Reader::start(file.path().to_owned(), found.damaged)?;
         let writer = Writer::start(file, found.head, options, Arc::clone(&shared))?;
         Ok(Self { reader, writer, shared, opened: found.opened })
@@ -170,7 +213,15 @@ impl Journal for SqliteJournal {
     }
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.reader.ask(move |file| file.read(after, limit))
+        self.select(Selection::default(), after, u64::MAX, limit)
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.select(&of, after, until, limit))
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.shared.newest.subscribe()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
@@ -183,6 +234,10 @@ impl Journal for SqliteJournal {
 
     fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>> {
         self.reader.ask(move |file| file.reconciliations(terminal.as_ref(), limit))
+    }
+
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.reader.ask(move |file| file.around(&terminal, from, to))
     }
 
     fn health(&self) -> Health {

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 
 mod damage;
 mod memory;
+mod pace;
 mod sqlite;
 mod view;
 

@@ -15,6 +15,8 @@ use crate::id::SessionId;
 pub struct Summary {
     /// How many records.
     pub records: u64,
+    /// The hash of the first one, in hex.
+    pub first: String,
     /// The hash of the last one, in hex: write it down somewhere else, and nobody can shorten the journal unseen.
     pub hash: String,
 }
@@ -29,6 +31,7 @@ pub fn verify<T>(
     let integrity = || access::integrity_of(path);
     access::with_rows(path, |rows| {
         let mut chain = Chain::default();
+        let mut first = None;
         let mut failed = None;
         let mut sound = rows.map_while(|row| {
             let row = match row {
@@ -38,6 +41,7 @@ pub fn verify<T>(
                     return None;
                 }
             };
+            first.get_or_insert_with(|| row.hash.clone());
             match chain.follow(&row) {
                 Ok(record) => Some(record),
                 Err(why) => {
@@ -60,7 +64,8 @@ pub fn verify<T>(
         if let Some(why) = integrity() {
             return Err(JournalError::Unreadable(format!("SQLite finds the file damaged: {why}")));
         }
-        Ok((Summary { records: chain.head.seq, hash: chain.head.hash }, told))
+        let first = first.unwrap_or_else(|| chain.head.hash.clone());
+        Ok((Summary { records: chain.head.seq, first, hash: chain.head.hash }, told))
     })
 }
 
@@ -83,6 +88,80 @@ pub fn each<E>(
             }
         }
         Ok(Ok(()))
+    })
+}
+
+/// What stands at one place of a journal, for readers who go on where something is wrong and say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A record that is what was appended.
+    Record(Record),
+    /// A record that is not.
+    Damaged {
+        /// Which.
+        seq: u64,
+        /// The session that it names, if that can be read.
+        session: Option<String>,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Records that are not there.
+    Missing {
+        /// The first of them.
+        from: u64,
+        /// The last of them.
+        to: u64,
+    },
+    /// Somewhere something is damaged.
+    Somewhere {
+        /// What and where, in words.
+        why: String,
+    },
+    /// Nothing behind this record could be read.
+    Unreadable {
+        /// The last record that could be read.
+        after: u64,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Hands out everything that a journal holds, as it is at one moment, and what is wrong where. Works with and without a running
+/// orchestrator, and never changes or makes a file.
+pub fn places(path: &Path, mut take: impl FnMut(Place)) -> Result<Summary, JournalError> {
+    let mut chain = Chain::default();
+    let mut first = None;
+    access::with_rows(path, |rows| {
+        for row in rows {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    take(Place::Unreadable { after: chain.head.seq, why: error.to_string() });
+                    break;
+                }
+            };
+            let expected = chain.head.seq.saturating_add(1);
+            if row.seq > expected {
+                take(Place::Missing { from: expected, to: row.seq - 1 });
+            }
+            first.get_or_insert_with(|| row.hash.clone());
+            let session = row.columns.session.clone();
+            take(match chain.follow(&row) {
+                Ok(record) => Place::Record(record),
+                Err(why) => Place::Damaged { seq: row.seq, session, why },
+            });
+        }
+        Ok(())
+    })?;
+    let first = first.unwrap_or_else(|| chain.head.hash.clone());
+    Ok(Summary { records: chain.head.seq, first, hash: chain.head.hash })
+}
+
+/// The hash of a record, in hex; none when there is no such record. Says nothing of whether it fits.
+pub fn hash_of(path: &Path, seq: u64) -> Result<Option<String>, JournalError> {
+    access::with_rows(path, |rows| {
+        let found = rows.map_while(Result::ok).find(|row| row.seq == seq);
+        Ok(found.map(|row| row.hash))
     })
 }
 

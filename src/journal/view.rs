@@ -47,7 +47,9 @@ fn public_fields(record: &Record) -> (String, Map<String, Value>) {
 
 fn without_card(fact: &Fact) -> Fact {
     let mut fact = fact.clone();
-    if let Fact::AuthoriseIntended { card: Some(card), .. } = &mut fact {
+    if let Fact::AuthoriseIntended { card: Some(card), .. } | Fact::CardRead { card, .. } | Fact::OtherCardRead { card } =
+        &mut fact
+    {
         *card = Card {
             hash: card.hash.as_ref().map(|hash| CardHash::new(format!("{}…", hash.short()))),
             // Masked once more: the file may have been written by other hands.

@@ -41,9 +41,11 @@ pub struct Metrics {
     journal_errors: Counter,
     journal_writable: Gauge,
     journal_damaged: Gauge,
+    journal_slow: Gauge,
     stranded: Gauge,
     stranded_amount: Gauge,
     api_certificate_expiry: Gauge,
+    event_streams: Gauge,
     process: Option<Process>,
 }
 
@@ -67,9 +69,11 @@ impl Metrics {
             journal_errors: program.counter(&names::JOURNAL_ERRORS, Vec::new()),
             journal_writable: program.gauge(&names::JOURNAL_WRITABLE, Vec::new()),
             journal_damaged: program.gauge(&names::JOURNAL_DAMAGED, Vec::new()),
+            journal_slow: program.gauge(&names::JOURNAL_SLOW, Vec::new()),
             stranded: program.gauge(&names::SESSIONS_STRANDED, Vec::new()),
             stranded_amount: program.gauge(&names::STRANDED_AMOUNT, vec![("currency", currency.as_str().to_owned())]),
             api_certificate_expiry: program.gauge(&names::API_CERTIFICATE_EXPIRY, Vec::new()),
+            event_streams: program.gauge(&names::EVENT_STREAMS, Vec::new()),
             process: Process::new(&program),
             program,
         };
@@ -152,6 +156,11 @@ impl Metrics {
         self.journal_writable.set(f64::from(u8::from(writable)));
     }
 
+    /// Whether appending takes so long that no cards are taken.
+    pub fn set_journal_slow(&self, slow: bool) {
+        self.journal_slow.set(f64::from(u8::from(slow)));
+    }
+
     /// A part of the journal's past cannot be relied on. It does not heal while the program runs.
     pub fn journal_is_damaged(&self) {
         self.journal_damaged.set(1.0);
@@ -166,5 +175,10 @@ impl Metrics {
     /// When the certificate of the API expires.
     pub fn set_api_certificate_expiry(&self, at: Timestamp) {
         self.api_certificate_expiry.set(at.unix_seconds());
+    }
+
+    /// How many read `/v1/events`.
+    pub fn set_event_streams(&self, open: usize) {
+        self.event_streams.set(open as f64);
     }
 }

@@ -112,6 +112,13 @@ pub(super) const DISCREPANCY_KINDS: [&str; 6] =
 /// A terminal's states, by their names in the API.
 pub(super) const STATES: [&str; 7] = ["unreachable", "offline", "online", "disabled", "enabled", "wait_card", "wait_auth"];
 
+/// Why a terminal takes no cards: the `reason` label.
+pub(super) const REFUSING_REASONS: [&str; 7] =
+    ["leaving", "waiting", "going_down", "drained", "journal", "journal_slow", "too_many_undelivered"];
+
+/// Shares of `policy.settle_within`, in percent: the `share` label.
+pub(super) const SHARES: [&str; 3] = ["50", "80", "100"];
+
 /// From one good exchange to the steps of the retry ladder (1 s, 5 s, 30 s, minutes, hours).
 const DISPOSAL_SECONDS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 600.0, 3600.0, 14400.0];
 
@@ -146,8 +153,11 @@ pub(super) const OLDEST_UNDISPOSED: Name = Name {
     kind: Kind::Gauge,
     help: "When the oldest undisposed session was approved, in seconds since 1970; 0 when there is none.",
 };
-pub(super) const HELD_AMOUNT: Name =
-    Name { name: "quittance_held_amount_minor", kind: Kind::Gauge, help: "Money held on cards, in minor units." };
+pub(super) const HELD_AMOUNT: Name = Name {
+    name: "quittance_held_amount_minor",
+    kind: Kind::Gauge,
+    help: "Money held on cards, in minor units; at most, where an Update Session was not answered.",
+};
 pub(super) const IN_DOUBT_AMOUNT: Name = Name {
     name: "quittance_in_doubt_amount_minor",
     kind: Kind::Gauge,
@@ -252,6 +262,8 @@ pub(super) const API_CERTIFICATE_EXPIRY: Name = Name {
     kind: Kind::Gauge,
     help: "When the API's certificate expires, in seconds since 1970; 0 when there is none.",
 };
+pub(super) const EVENT_STREAMS: Name =
+    Name { name: "quittance_event_streams", kind: Kind::Gauge, help: "How many read /v1/events." };
 pub(super) const JOURNAL_APPEND_DURATION: Name = Name {
     name: "quittance_journal_append_duration_seconds",
     kind: Kind::Histogram(APPEND_SECONDS),
@@ -268,6 +280,26 @@ pub(super) const JOURNAL_DAMAGED: Name = Name {
     name: "quittance_journal_damaged",
     kind: Kind::Gauge,
     help: "1 when a part of the journal cannot be relied on; then no cards are taken.",
+};
+pub(super) const JOURNAL_SLOW: Name = Name {
+    name: "quittance_journal_slow",
+    kind: Kind::Gauge,
+    help: "1 when appending takes so long (journal.slow_after) that no cards are taken.",
+};
+pub(super) const REFUSES_CARDS: Name = Name {
+    name: "quittance_terminal_refuses_cards",
+    kind: Kind::Gauge,
+    help: "1 for the reason for which the terminal takes no cards although it may be there, 0 for the others.",
+};
+pub(super) const PAST_SHARE: Name = Name {
+    name: "quittance_sessions_past_settle_share",
+    kind: Kind::Gauge,
+    help: "Undisposed sessions of which this share of policy.settle_within is over, in percent; 0 without that key.",
+};
+pub(super) const SETTLE_DEADLINE: Name = Name {
+    name: "quittance_settle_deadline_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When policy.settle_within is over for the oldest undisposed session, in seconds since 1970; 0 when there is none.",
 };
 pub(super) const SESSIONS_STRANDED: Name = Name {
     name: "quittance_sessions_stranded",
@@ -298,7 +330,7 @@ pub(super) const BUILD_INFO: Name =
     Name { name: "quittance_build_info", kind: Kind::Gauge, help: "Always 1; the labels say which program this is." };
 
 /// All of them.
-pub(super) const ALL: [Name; 43] = [
+pub(super) const ALL: [Name; 48] = [
     SESSIONS_APPROVED,
     SESSIONS_DECLINED,
     SESSIONS_DISPOSED,
@@ -330,10 +362,15 @@ pub(super) const ALL: [Name; 43] = [
     LINK_CERTIFICATE_EXPIRY,
     CLIENT_CERTIFICATE_EXPIRY,
     API_CERTIFICATE_EXPIRY,
+    EVENT_STREAMS,
     JOURNAL_APPEND_DURATION,
     JOURNAL_ERRORS,
     JOURNAL_WRITABLE,
     JOURNAL_DAMAGED,
+    JOURNAL_SLOW,
+    REFUSES_CARDS,
+    PAST_SHARE,
+    SETTLE_DEADLINE,
     SESSIONS_STRANDED,
     STRANDED_AMOUNT,
     BUILD_INFO,

@@ -98,6 +98,9 @@ pub struct TerminalMetrics {
     reconciliations: [Counter; 3],
     discrepancies: Vec<(&'static str, Counter)>,
     reconciled_at: Gauge,
+    refuses_cards: [Gauge; 7],
+    past_share: [Gauge; 3],
+    settle_deadline: Gauge,
     link_certificate_expiry: Gauge,
     client_certificate_expiry: Gauge,
 }
@@ -161,6 +164,9 @@ impl TerminalMetrics {
             reconciliations: RESULTS.map(|result| part.counter(&names::RECONCILIATIONS, with("result", result))),
             discrepancies: counters(&names::DISCREPANCIES, "kind", &names::DISCREPANCY_KINDS),
             reconciled_at: gauge(&names::RECONCILED_AT),
+            refuses_cards: names::REFUSING_REASONS.map(|reason| part.gauge(&names::REFUSES_CARDS, with("reason", reason))),
+            past_share: names::SHARES.map(|share| part.gauge(&names::PAST_SHARE, with("share", share))),
+            settle_deadline: gauge(&names::SETTLE_DEADLINE),
             link_certificate_expiry: gauge(&names::LINK_CERTIFICATE_EXPIRY),
             client_certificate_expiry: gauge(&names::CLIENT_CERTIFICATE_EXPIRY),
             part,
@@ -307,6 +313,21 @@ impl TerminalMetrics {
     /// When a reconciliation last succeeded.
     pub fn reconciled_at(&self, at: Timestamp) {
         self.reconciled_at.set(at.unix_seconds());
+    }
+
+    /// Why the terminal takes no cards, by its name; none when nothing stands against it.
+    pub fn set_refuses_cards(&self, reason: Option<&str>) {
+        for (known, gauge) in names::REFUSING_REASONS.iter().zip(&self.refuses_cards) {
+            gauge.set(f64::from(u8::from(reason == Some(known))));
+        }
+    }
+
+    /// Of how many undisposed sessions 50, 80 and 100 percent of the time to settle them are over, and when it is over for the first.
+    pub fn set_settling(&self, past: [usize; 3], deadline: Option<Timestamp>) {
+        for (sessions, gauge) in past.iter().zip(&self.past_share) {
+            gauge.set(*sessions as f64);
+        }
+        self.settle_deadline.set(deadline.map_or(0.0, Timestamp::unix_seconds));
     }
 
     /// When the certificate that the terminal shows expires.

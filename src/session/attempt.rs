@@ -144,6 +144,15 @@ impl Machine {
         step
     }
 
+    pub(super) fn number_shared(&self, with: SessionId) -> Step {
+        match &self.session.hold {
+            Some(hold) if self.session.state == State::Held && hold.shared_with.is_none() => {
+                Step::append([Fact::NumberShared { with }])
+            }
+            Some(_) | None => Step::none(),
+        }
+    }
+
     pub(super) fn refused(&self, attempt: u32, reason: Option<Reason>, now: Timestamp) -> Step {
         let mut step = Step::append([Fact::AttemptRefused { attempt, reason: reason.map(|reason| reason.0) }]);
         let Some(disposal) = &self.session.disposal else { return step };

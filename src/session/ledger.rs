@@ -113,8 +113,8 @@ impl Ledger {
             _ => {}
         }
         let Some(id) = entry.session else { return Ok(()) };
-        if let Fact::NumberReused { by, .. } = &entry.fact {
-            self.may_have_number(id, *by).map_err(unsound)?;
+        if let Fact::NumberReused { by: other, .. } | Fact::NumberShared { with: other } = &entry.fact {
+            self.may_have_number(id, *other, entry.fact.kind()).map_err(unsound)?;
         }
         let before = self.sessions.get(&id);
         let movement = movement(before, &entry.fact);
@@ -131,12 +131,12 @@ impl Ledger {
     }
 
     /// A number can only have been given to a session of the same terminal that has asked the bank, or found it in the terminal's list.
-    fn may_have_number(&self, id: SessionId, by: SessionId) -> Result<(), Illegal> {
+    fn may_have_number(&self, id: SessionId, by: SessionId, fact: &'static str) -> Result<(), Illegal> {
         let terminal = self.sessions.get(&id).map(|session| &session.terminal);
         let other = self.sessions.get(&by).filter(|other| Some(&other.terminal) == terminal);
         match other.filter(|other| other.asked_bank_at.is_some() || other.origin == Origin::Orphan) {
             Some(_) => Ok(()),
-            None => Err(Illegal::Disagrees { fact: "number_reused", why: "the other session has asked for no hold there" }),
+            None => Err(Illegal::Disagrees { fact, why: "the other session has asked for no hold there" }),
         }
     }
 

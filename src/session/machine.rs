@@ -65,6 +65,11 @@ pub enum Input {
         /// The other one has found it in the terminal's list, and was not told of it.
         listed: bool,
     },
+    /// While our Auth was under way, another session was disposed of under the number that we were given.
+    NumberShared {
+        /// The other one.
+        with: SessionId,
+    },
     /// Somebody wants something.
     Command(Command),
     /// A card flow must end before a hold, and for this reason.
@@ -241,6 +246,7 @@ impl Machine {
             Input::Updated(outcome) => self.updated(outcome),
             Input::Listed(verdict) => Step { listed: Some(verdict == Verdict::Present), ..self.listed(verdict, now) },
             Input::NumberReused { by, listed } => self.number_reused(by, listed),
+            Input::NumberShared { with } => self.number_shared(with),
             Input::Command(command) => return self.command(command, now),
             Input::Tick => self.tick(now),
         };

@@ -6,6 +6,7 @@
 //! * [`wish`]: what people want of it. [`update`]: that the hold be raised or lowered. [`resolution`]: how it ended, as a person says.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
 //! * [`ledger`]: all sessions together: approved = disposed + undisposed.
+//! * [`story`]: what became of a session, in sentences. [`words`]: what reasons mean.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
 //! * [`policy`]: what the operator has chosen. [`refusal`]: why a request is refused. [`verdict`]: what reconciliation says.
 
@@ -19,11 +20,13 @@ pub mod policy;
 pub mod refusal;
 pub mod resolution;
 pub mod state;
+pub mod story;
 #[cfg(test)]
 mod tests;
 pub mod update;
 pub mod verdict;
 pub mod wish;
+pub mod words;
 
 pub use machine::Input;
 pub use refusal::Refusal;

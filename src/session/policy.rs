@@ -39,6 +39,10 @@ pub struct Policy {
     pub retry: Vec<Duration>,
     /// How often to compare the journal with the terminal.
     pub reconcile_every: Duration,
+    /// With so many disposals that are decided and not delivered, take no new cards.
+    pub max_undelivered: u32,
+    /// By how long after its approval a hold should be disposed of; none when nobody has promised that.
+    pub settle_within: Option<Duration>,
 }
 
 /// What to do with a session that the terminal holds and we do not know.

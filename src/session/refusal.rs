@@ -48,6 +48,17 @@ pub enum Refusal {
     /// The journal cannot remember.
     #[error("the journal cannot remember this now, so it was not done: {0}")]
     JournalUnavailable(String),
+    /// The journal remembers, but too slowly for whoever would stand before a terminal.
+    #[error("{0}; no new card flows are taken until it is faster")]
+    JournalSlow(String),
+    /// Too much is decided and not delivered.
+    #[error("{terminal} takes no new card flows: {why}")]
+    TooManyUndelivered {
+        /// Which.
+        terminal: TerminalId,
+        /// How many, and how many there may be.
+        why: String,
+    },
     /// More than the hold.
     #[error("the hold is {held}, so {asked} cannot be committed (minor units)")]
     OverCommit {
@@ -164,6 +175,8 @@ impl Refusal {
             Self::TerminalUnanswered { .. } => "terminal_unanswered",
             Self::Draining(_) => "draining",
             Self::JournalUnavailable(_) => "journal_unavailable",
+            Self::JournalSlow(_) => "journal_slow",
+            Self::TooManyUndelivered { .. } => "too_many_undelivered",
             Self::OverCommit { .. } => "over_commit",
             Self::AmountInvalid(_) => "amount_invalid",
             Self::IdempotencyMismatch => "idempotency_mismatch",

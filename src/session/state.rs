@@ -114,6 +114,8 @@ pub struct Hold {
     pub dead_man: DeadMan,
     /// The session to which the terminal has given the number since.
     pub reused_by: Option<SessionId>,
+    /// The session that was disposed of under this number while this one's Auth was under way.
+    pub shared_with: Option<SessionId>,
     /// Since when it has not been certain that the terminal still has it. A terminal that lists its sessions must have listed it again
     /// before anything is sent about it, whatever has been decided since: its number may have come to mean another.
     pub doubted_since: Option<Timestamp>,
@@ -344,6 +346,7 @@ impl Session {
             (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by, listed }) => {
                 self.reuse(*by, *listed)?;
             }
+            (State::Held, Fact::NumberShared { with }) => self.share(*with)?,
             (
                 State::Disposing | State::Uncertain(_),
                 Fact::AttemptStarted { .. }
@@ -397,6 +400,7 @@ impl Session {
                 at_end: *at_end,
                 dead_man: *dead_man,
                 reused_by: None,
+                shared_with: None,
                 doubted_since: None,
             });
             // What was said of it was said of a hold that nobody knew.
@@ -423,6 +427,15 @@ impl Session {
                  void of the number would end the other"
             )
         });
+        Ok(())
+    }
+
+    fn share(&mut self, with: SessionId) -> Result<(), Illegal> {
+        const FACT: &str = "number_shared";
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.shared_with.is_none() && with != self.id) else {
+            return Err(Illegal::Disagrees { fact: FACT, why: "there is no hold, or it is known already" });
+        };
+        hold.shared_with = Some(with);
         Ok(())
     }
 

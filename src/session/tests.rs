@@ -57,6 +57,8 @@ fn policy() -> Policy {
         max_hold: minor(10_000),
         retry: [1, 5, 30, 60, 60, 60, 60, 60, 3600].map(Duration::from_secs).to_vec(),
         reconcile_every: Duration::from_secs(15 * 60),
+        max_undelivered: 10,
+        settle_within: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tracing::error;
 
-use crate::id::{SessionId, TerminalId};
+use crate::id::{SessionId, TerminalId, TerminalSessionId};
 use crate::journal::record::Report;
 use crate::link::Outcome;
 use crate::money::{Amount, Currency};
@@ -53,6 +53,8 @@ pub struct TerminalActor {
     pub(super) reading: Option<Reading>,
     /// This session's Auth waits for the end of a request that is nobody's money.
     pub(super) authorise_later: Option<SessionId>,
+    /// What was disposed of since the present Auth, or the last one, was sent.
+    pub(super) ended_meanwhile: Vec<(TerminalSessionId, SessionId)>,
     /// A pressed button is being made durable.
     pub(super) button_appending: bool,
     pub(super) link: Link,
@@ -97,6 +99,7 @@ impl TerminalActor {
             asked: Asked::new(),
             reading: None,
             authorise_later: None,
+            ended_meanwhile: Vec::new(),
             button_appending: false,
             link: Link::none(),
             children: Children::new(),
@@ -257,7 +260,7 @@ impl TerminalActor {
 
     fn show_holds(&self) {
         let mut sessions = self.children.values().map(|child| &child.session);
-        self.around.observer.holds(&self.settings.id, &mut sessions, self.now());
+        self.around.observer.holds(&self.settings.id, &mut sessions, self.settings.policy.settle_within, self.now());
     }
 
     fn pulse(&mut self, ctx: &mut Context<Self>) {

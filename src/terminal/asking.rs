@@ -117,10 +117,17 @@ impl TerminalActor {
                 Err(self.not_ready("no card was read with read_card in the last 30 s"))
             }
             Request::CancelSession if self.reading.is_none() => Err(self.not_ready("no card is being read with read_card")),
+            // It would throw out whoever stands before the terminal.
+            Request::Control(_) if self.card_is_wanted() => Err(Refusal::TerminalBusy(self.id().clone())),
             _ if self.turns.money_flows() => Err(Refusal::TerminalBusy(self.id().clone())),
             _ if self.asked.len() >= WAITING_MAX => Err(self.not_ready("too many requests wait for it")),
             _ => Ok(()),
         }
+    }
+
+    /// A card flow is open, or is about to be.
+    fn card_is_wanted(&self) -> bool {
+        self.turns.flow != Flow::None || self.children.values().any(|child| child.session.before_hold())
     }
 
     /// The turn for requests has come.
@@ -128,6 +135,12 @@ impl TerminalActor {
         let next = self.asked.pop_front();
         self.turns.ask = !self.asked.is_empty();
         match next {
+            // A card flow may have been opened since this was asked for.
+            Some((Request::Control(_), reply)) if self.card_is_wanted() => {
+                self.release(Holder::Asked);
+                answer(reply, Err(Refusal::TerminalBusy(self.id().clone())));
+                true
+            }
             Some((request, reply)) => self.ask(Purpose::Asked(reply), request),
             None => {
                 self.release(Holder::Asked);

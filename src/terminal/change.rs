@@ -67,6 +67,8 @@ impl Change {
             max_hold,
             retry,
             reconcile_every,
+            max_undelivered,
+            settle_within,
         } = before;
         // The terminal's own timer is told to it by Setup.
         self.reopens |= self.note("policy.terminal_timeout", *terminal_timeout != after.terminal_timeout);
@@ -82,6 +84,8 @@ impl Change {
         self.note("policy.max_hold", *max_hold != after.max_hold);
         self.note("policy.retry", *retry != after.retry);
         self.note("policy.reconcile_every", *reconcile_every != after.reconcile_every);
+        self.note("policy.max_undelivered", *max_undelivered != after.max_undelivered);
+        self.note("policy.settle_within", *settle_within != after.settle_within);
     }
 
     fn note(&mut self, key: &'static str, differs: bool) -> bool {

@@ -11,10 +11,10 @@ use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::record::Learned;
 use crate::link::Outcome;
 use crate::protocol::Request;
+use crate::protocol::response::{Response, Verdict};
 use crate::session::Session;
 use crate::session::actor::{Deliver, Observer as SessionObserver, SessionActor, World};
 use crate::session::machine::{Effect, Input, Machine as SessionMachine};
-use crate::time::Timestamp;
 
 use super::actor::TerminalActor;
 use super::link::Purpose;
@@ -89,6 +89,25 @@ impl TerminalActor {
         }
     }
 
+    /// Commit or Void of this session was answered with OK. Should the number be given out by an Auth that is under way, the terminal may
+    /// have forgotten the session before, and the other one's hold may be what ended.
+    pub(super) fn number_ended(&mut self, session: SessionId, outcome: &Outcome) {
+        let number = self.children.get(&session).and_then(|child| child.session.open_terminal_session());
+        if let (Flow::Authorising(_), Outcome::Answered(Response::Result(Verdict::Ok)), Some(number)) =
+            (self.turns.flow, outcome, number)
+        {
+            self.ended_meanwhile.push((number, session));
+        }
+    }
+
+    /// An Auth has given this number to a session.
+    pub(super) fn number_shared(&mut self, number: TerminalSessionId, to: SessionId) {
+        let Some((_, with)) = self.ended_meanwhile.iter().find(|(ended, _)| *ended == number).copied() else { return };
+        error!(terminal = %self.id(), %number, session = %to, %with,
+            "a session was disposed of under the number that another one was given meanwhile: it may have been the other's hold");
+        self.deliver(to, Input::NumberShared { with });
+    }
+
     /// The same as the journal tells it: we may have been stopped before the older session knew, or a hold that was found in a list has
     /// become durable only now.
     pub(super) fn numbers_given_again(&mut self) {
@@ -106,6 +125,7 @@ impl TerminalActor {
     /// Sends Auth, in the card flow that is this session's.
     fn authorise(&mut self, session: SessionId) {
         let ours = self.turns.flow == Flow::CardRead(Owner::Session(session));
+        self.ended_meanwhile.clear();
         if ours && self.ask(Purpose::Authorise(session), Request::AuthSession) {
             self.turns.flow = Flow::Authorising(session);
         } else {
@@ -173,12 +193,12 @@ impl TerminalActor {
 /// Whose a number is that more than one open hold has, and whether that one has found it in a list. Whoever was told of an approval, and
 /// has never missed it, knows it better than who has found it in a list; among equals it is the newest's.
 pub(super) fn owners<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<(TerminalSessionId, SessionId, bool)> {
-    let mut owners: BTreeMap<_, ((bool, Timestamp, SessionId, bool), usize)> = BTreeMap::new();
+    let mut owners = BTreeMap::new();
     for session in sessions.filter(|session| session.undisposed()) {
         let Some(hold) = &session.hold else { continue };
         let listed = hold.learned == Learned::Listed;
         let claim = (!listed && hold.doubted_since.is_none(), hold.since, session.id, listed);
-        let (best, claims) = owners.entry(hold.terminal_session_id).or_insert((claim, 0));
+        let (best, claims) = owners.entry(hold.terminal_session_id).or_insert((claim, 0_usize));
         *best = claim.max(*best);
         *claims = claims.saturating_add(1);
     }

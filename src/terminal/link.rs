@@ -303,17 +303,24 @@ impl TerminalActor {
             }
             Purpose::Authorise(session) => {
                 self.flow_over();
-                if let Outcome::Answered(
-                    Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },
-                ) = outcome
-                {
-                    self.number_given(*number, session, false);
+                let number = match outcome {
+                    Outcome::Answered(
+                        Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },
+                    ) => Some(*number),
+                    _ => None,
+                };
+                if let Some(number) = number {
+                    self.number_given(number, session, false);
                 }
                 self.deliver(session, Input::Authorised(outcome.clone()));
+                if let Some(number) = number {
+                    self.number_shared(number, session);
+                }
             }
             Purpose::Asked(reply) => self.asked_ended(&request, reply, outcome.clone()),
             Purpose::Attempt(session) => {
                 self.release(Holder::Session(session));
+                self.number_ended(session, outcome);
                 self.deliver(session, Input::Attempted(outcome.clone()));
             }
             Purpose::Update(session) => {

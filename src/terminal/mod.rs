@@ -4,11 +4,13 @@
 //! * [`turn`]: whose exchange goes next. [`scan`]: when a terminal that scans all the time opens its card flow.
 //!   [`screen`]: what an Apollo shows. Pure.
 //! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
+//!   `admission`: why it takes no cards.
 //!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured; [`change`]: what another configuration changes of it, pure; [`configure`]: how a
 //!   terminal that runs follows it. [`view`]: what a reader sees.
 
 pub mod actor;
+mod admission;
 pub mod asking;
 pub mod change;
 mod children;
@@ -30,5 +32,6 @@ pub mod view;
 pub mod world;
 
 pub use actor::TerminalActor;
+pub use admission::{REASONS, Refusing};
 pub use settings::TerminalSettings;
 pub use view::{Accepted, Identity, LinkState, View};

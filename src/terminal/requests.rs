@@ -6,7 +6,7 @@ use tracing::info;
 
 use crate::id::{Connector, SessionId, SessionReference};
 use crate::journal::record::{CancelledBy, Idempotency, Origin, Trigger};
-use crate::journal::{Entry, Fact, Health, Record};
+use crate::journal::{Entry, Fact, Record};
 use crate::money::Amount;
 use crate::session::actor::Deliver;
 use crate::session::{Command, Input, Refusal, Session};
@@ -80,31 +80,12 @@ impl TerminalActor {
         Refusal::TerminalNotReady { terminal: self.id().clone(), why: why.into() }
     }
 
-    /// Why no cards are taken although the terminal may be there; none when nothing stands against it.
-    pub(super) fn refuses_cards(&self) -> Option<String> {
-        if let Some(why) = &self.leaving {
-            return Some(why.clone());
-        }
-        if self.going_down {
-            return Some("the orchestrator is going down".to_owned());
-        }
-        if self.draining {
-            return Some("it is drained, by somebody's wish".to_owned());
-        }
-        match self.around.journal.health() {
-            Health::Writable => None,
-            Health::Failing(why) => Some(format!("the journal cannot be written: {why}")),
-            Health::Damaged(why) => Some(format!("the journal is damaged: {why}")),
-        }
-    }
-
     /// Whether a card flow may be opened now, and for which plug.
     fn admit(&self, open: &Open) -> Result<Connector, Refusal> {
-        if let Some(why) = &self.leaving {
-            return Err(Refusal::Draining(format!("{} ({why})", self.id())));
-        }
-        if self.closed() {
-            return Err(Refusal::Draining(self.id().to_string()));
+        if self.closed()
+            && let Some(refusal) = self.refusal()
+        {
+            return Err(refusal);
         }
         let max_hold = self.settings.policy.max_hold;
         if open.amount.is_zero() || open.amount > max_hold {
@@ -112,9 +93,8 @@ impl TerminalActor {
                 format!("a hold is between 1 and {max_hold} minor units here (policy.max_hold), but this is {}", open.amount);
             return Err(Refusal::AmountInvalid(why));
         }
-        match self.around.journal.health() {
-            Health::Writable => {}
-            Health::Failing(why) | Health::Damaged(why) => return Err(Refusal::JournalUnavailable(why)),
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
         }
         let connectors = self.settings.connectors;
         if let Some(connector) = open.connector.filter(|connector| connector.0 == 0 || connector.0 > connectors) {

@@ -6,6 +6,7 @@ use crate::protocol::Family;
 use crate::protocol::request::{Options, Protocol};
 use crate::time::Timestamp;
 
+use super::admission::Refusing;
 use super::settings::OPTIONS;
 
 /// A terminal as it is now.
@@ -23,8 +24,8 @@ pub struct View {
     pub draining: bool,
     /// It is configured no more, and goes when nothing is open on it.
     pub leaving: bool,
-    /// Why it takes no cards although it may be there, in words for a person.
-    pub refuses_cards: Option<String>,
+    /// Why it takes no cards although it may be there.
+    pub refuses_cards: Option<Refusing>,
     /// How many holds may be open on it at once.
     pub connectors: u8,
     /// How many of its sessions are undisposed.

@@ -51,8 +51,14 @@ pub trait Observer: SessionObserver {
     fn certificate(&self, terminal: &TerminalId, whose: Whose, expires: Timestamp);
     /// Our holds have been compared with the terminal's.
     fn reconciled(&self, terminal: &TerminalId, report: &Report, at: Timestamp);
-    /// The sessions that have not ended, for gauges that depend on the time.
-    fn holds(&self, terminal: &TerminalId, sessions: &mut dyn Iterator<Item = &Session>, now: Timestamp);
+    /// The sessions that have not ended, for gauges that depend on the time; `settle_within` is the policy's.
+    fn holds(
+        &self,
+        terminal: &TerminalId,
+        sessions: &mut dyn Iterator<Item = &Session>,
+        settle_within: Option<Duration>,
+        now: Timestamp,
+    );
 }
 
 /// Speech to the fleet.

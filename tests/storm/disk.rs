@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quittance::id::{SessionId, TerminalId};
 use quittance::journal::view::public_line;
-use quittance::journal::{Entry, Fact, Health, Journal, MemoryJournal, Pending, Record};
-use tokio::sync::Notify;
+use quittance::journal::{Entry, Fact, Health, Journal, MemoryJournal, Pending, Record, Selection};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::books::Books;
@@ -230,6 +230,18 @@ impl Journal for Disk {
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
         self.0.journal.read(after, limit)
+    }
+
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.0.journal.around(terminal, from, to)
+    }
+
+    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
+        self.0.journal.select(of, after, until, limit)
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.0.journal.newest()
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {

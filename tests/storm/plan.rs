@@ -150,6 +150,8 @@ fn policy(dice: &mut Dice, long: bool) -> Policy {
         max_hold: Amount::from_minor(10_000),
         retry,
         reconcile_every: dice.millis(20_000, 900_000),
+        max_undelivered: 1000,
+        settle_within: None,
     }
 }
 

@@ -6,17 +6,22 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so may its helpers")]
 
+mod admission;
 mod alarm;
 mod allocations;
 mod ask;
 mod breakages;
+mod charger;
 mod check;
 mod commands;
 mod console;
+mod consumer;
 mod coverage;
 mod crowd;
 mod dashboards;
 mod doubt;
+mod events;
+mod explain;
 mod flows;
 mod frames;
 mod fuzzed;
@@ -24,6 +29,7 @@ mod golden;
 mod https;
 mod journals;
 mod keys;
+mod manual;
 mod messages;
 mod openapi;
 mod outages;

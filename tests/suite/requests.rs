@@ -183,6 +183,46 @@ fn a_request_that_is_not_answered() {
     rig.finish();
 }
 
+/// A reboot would throw out whoever stands before the terminal: while a card flow is open, for a session, a scan or an integrator, it is
+/// refused, and the card is authorised as if nobody had asked.
+#[test]
+fn no_reboot_under_the_hands_of_a_driver() {
+    let rig = Rig::builder().apollos(1).start();
+    let refused = || {
+        let (status, body) = ask(&rig, APOLLO, &json!({ "request": "reboot" }));
+        assert_eq!((status, &body["code"]), (409, &json!("terminal_busy")), "{body}");
+    };
+    let session = rig.open(APOLLO, 5000);
+    refused();
+    rig.tap(APOLLO, &rig.new_card());
+    rig.wait_state(&session, "approved");
+    rig.wait_terminal(APOLLO, "enabled", |seen| seen.state == TerminalState::Enabled);
+
+    let ((status, _), ()) = on_a_thread(&rig, APOLLO, json!({ "request": "read_card" }), |terminal| {
+        rig.wait_terminal(APOLLO, "waits for a card", |seen| seen.state == TerminalState::WaitCard);
+        refused();
+        assert!(terminal.tap(&rig.new_card()));
+    });
+    assert_eq!(status, 200);
+    refused();
+    answer(&rig, APOLLO, json!({ "request": "cancel_card" }));
+    assert_eq!(rig.terminal(APOLLO).count(Heard::Control), 0);
+    rig.void(&session);
+    rig.finish();
+
+    let scans = Rig::builder().apollos(1).terminal("scan", "\"always\"").terminal("preauth", "2500").start();
+    scans.wait_terminal(APOLLO, "waits for a card", |seen| seen.state == TerminalState::WaitCard);
+    let (status, body) = ask(&scans, APOLLO, &json!({ "request": "reboot" }));
+    assert_eq!((status, &body["code"]), (409, &json!("terminal_busy")), "{body}");
+    // Drained, it takes no more cards.
+    assert_eq!(scans.api.post(&format!("/v1/terminals/{APOLLO}/drain"), &json!({})).0, 200);
+    scans.wait_terminal(APOLLO, "enabled", |seen| seen.state == TerminalState::Enabled);
+    let body = scans
+        .until("rebooted", || Some(ask(&scans, APOLLO, &json!({ "request": "reboot" })).1).filter(|body| body["ok"] == true));
+    assert_eq!(body["response"], "result");
+    scans.finish();
+}
+
 /// A reboot is answered, the terminal is set up again afterwards, and its hold is disposed of.
 #[test]
 fn a_terminal_reboots() {

@@ -8,6 +8,7 @@ mod api;
 pub(crate) mod certificates;
 mod child;
 mod disk;
+pub(crate) mod events;
 mod site;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub(crate) struct Builder {
     token: Option<&'static str>,
     second_token: Option<&'static str>,
     api_tls: Option<(IdentityFiles, PathBuf)>,
+    api: Vec<(String, String)>,
     log: &'static str,
     journal: Option<PathBuf>,
     recorder: Option<(PathBuf, &'static str)>,
@@ -134,6 +136,12 @@ impl Builder {
         self
     }
 
+    /// A key of `[api]`, its value in TOML.
+    pub(crate) fn api(mut self, key: &str, value: &str) -> Self {
+        set(&mut self.api, key, value);
+        self
+    }
+
     /// What is logged.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
@@ -196,6 +204,7 @@ impl Rig {
             token: None,
             second_token: None,
             api_tls: None,
+            api: Vec::new(),
             log: "info",
             journal: None,
             recorder: None,

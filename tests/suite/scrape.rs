@@ -39,7 +39,10 @@ const CONTRACT: [(&str, &str, &[&str]); 23] = [
 ];
 
 /// Likewise, beyond the contract's table, most of them for alerts.
-const FOR_ALERTS: [(&str, &str, &[&str]); 7] = [
+const FOR_ALERTS: [(&str, &str, &[&str]); 10] = [
+    ("quittance_terminal_refuses_cards", GAUGE, &["reason"]),
+    ("quittance_sessions_past_settle_share", GAUGE, &["share"]),
+    ("quittance_settle_deadline_timestamp_seconds", GAUGE, &[]),
     ("quittance_recorder_dropped_total", COUNTER, &[]),
     ("quittance_in_doubt_amount_minor", GAUGE, &["currency"]),
     ("quittance_disposals_pending", GAUGE, &[]),
@@ -50,7 +53,9 @@ const FOR_ALERTS: [(&str, &str, &[&str]); 7] = [
 ];
 
 /// Those of the program as a whole, with all their labels. The first three are the contract's.
-const OF_THE_PROGRAM: [(&str, &str, &[&str]); 13] = [
+const OF_THE_PROGRAM: [(&str, &str, &[&str]); 15] = [
+    ("quittance_journal_slow", GAUGE, &[]),
+    ("quittance_event_streams", GAUGE, &[]),
     ("quittance_journal_append_duration_seconds", HISTOGRAM, &[]),
     ("quittance_journal_errors_total", COUNTER, &[]),
     ("quittance_build_info", GAUGE, &["version", "revision"]),

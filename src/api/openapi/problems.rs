@@ -19,6 +19,7 @@ pub(super) const CODES: &[Code] = &[
     code("path_unknown", 404, "There is nothing at this path."),
     code("session_unknown", 404, "There is no session of this name."),
     code("terminal_unknown", 404, "There is no terminal of this name."),
+    code("event_unknown", 404, "The journal has no such record: the number is of another journal, or of no event."),
     code("method_not_allowed", 405, "The path is there, but not for this method; `Allow` says for which."),
     code("too_slow", 408, "The body did not arrive in time; the connection is closed. Nothing was done."),
     code("already_decided", 409, "The end of this hold was decided before, otherwise; nothing is changed."),
@@ -58,8 +59,11 @@ pub(super) const CODES: &[Code] = &[
         503,
         "The journal cannot remember it, so it was not done; or, where the detail says so, nobody knows yet.",
     ),
+    code("journal_slow", 503, "The journal takes so long that no new card flows are taken; whatever ends a hold goes on."),
     code("terminal_not_ready", 503, "The terminal cannot do this now; the detail says why."),
+    code("too_many_undelivered", 503, "So many commits and voids wait for this terminal that it takes no new card flows."),
     code("terminal_unanswered", 504, "The terminal did not answer: whether it was done is not known."),
+    code("too_many_streams", 503, "As many streams of events are open as may be."),
 ];
 
 const fn code(code: &'static str, status: u16, meaning: &'static str) -> Code {

@@ -2,12 +2,13 @@
 
 use crate::journal::record::{AtEnd, DeadManAction, Decision, Outcome};
 use crate::session::state::Disposal;
+use crate::session::words::last_error;
 use crate::session::{Session, State};
 use crate::terminal::View;
 use crate::terminal::view::LinkState;
 use crate::time::Timestamp;
 
-use super::super::view::{decided_by, last_error};
+use super::super::view::decided_by;
 
 /// Who has to do something; the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

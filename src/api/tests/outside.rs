@@ -20,12 +20,7 @@ impl Served {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let settings = Settings {
-                    listen: "127.0.0.1:0".parse().unwrap(),
-                    tokens: Vec::new(),
-                    tls: None,
-                    resolve_requires_two: false,
-                };
+                let settings = Settings::at("127.0.0.1:0".parse().unwrap());
                 let live = live(&depot, tokens);
                 let (server, address) = serve("depot".to_owned(), settings, live, None, depot, String::new)?;
                 tell.send((address, server.handle())).unwrap();
@@ -87,7 +82,7 @@ fn a_real_server() {
 fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();
-    let settings = Settings { listen, tokens: Vec::new(), tls: None, resolve_requires_two: false };
+    let settings = Settings::at(listen);
     let depot = Scripted::new(opened());
     let error = serve("depot".to_owned(), settings, live(&depot, Vec::new()), None, depot, String::new).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

@@ -267,7 +267,7 @@ async fn names_of_nothing() {
         assert_eq!(get(&depot, &format!("/v1/terminals/{id}")).await.problem(), (404, "terminal_unknown".to_owned()), "{id}");
     }
     for path in
-        ["/status", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/events", "/v1/terminals/bay-01/reboot"]
+        ["/status", "/v1", "/v2/sessions", "/v1/sessions/", "/v1/sessions/x/y/z", "/v1/event", "/v1/terminals/bay-01/reboot"]
     {
         assert_eq!(get(&depot, path).await.problem(), (404, "path_unknown".to_owned()), "{path}");
     }

@@ -133,6 +133,20 @@ async fn the_ends_of_a_session() {
     }
 }
 
+/// A hold whose number another session was disposed of under says so, beside whatever else is to be said.
+#[tokio::test]
+async fn why_a_hold_may_be_another_sessions() {
+    let other = "01936b1e-7c00-7000-8000-000000000009";
+    let words = format!(
+        "session {other} was disposed of under the same number 11 while this one was being authorised: that may have been this hold"
+    );
+    for (state, why) in [(State::Held, words.clone()), (State::Uncertain("gone".to_owned()), format!("gone; {words}"))] {
+        let mut session = Session { state, ..held() };
+        session.hold.as_mut().unwrap().shared_with = Some(other.parse().unwrap());
+        assert_eq!(get(&Scripted::new(session), &path("")).await.json()["why"], why);
+    }
+}
+
 /// Whoever runs the depot reads why a session has not come to what was wanted; what goes well needs no words.
 #[tokio::test]
 async fn why_a_session_ended() {

@@ -17,13 +17,14 @@ fn tokens(name: &str) -> String {
 /// Each key beside the terminals' either holds at once or is named as one that needs a restart, and then the old value stays.
 #[test]
 fn every_key_is_followed_or_named() {
-    let cases: [(&str, &str, &[&str], &[&str]); 8] = [
+    let cases: [(&str, &str, &[&str], &[&str]); 9] = [
         ("id = \"depot\"", "id = \"other\"", &[], &["site.id"]),
         ("\"EUR\"", "\"CHF\"", &[], &["site.currency"]),
         ("127.0.0.1:8470", "127.0.0.1:8471", &[], &["api.listen"]),
         ("[policy]", "[journal]\npath = \"other.db\"\n[policy]", &[], &["journal.path"]),
         ("[policy]", "[log]\nfilter = \"debug\"\n[policy]", &["log.filter"], &[]),
         ("intensity = 5", "intensity = 6", &["supervision"], &[]),
+        ("[policy]", "[journal]\nslow_after = \"2s\"\n[policy]", &["journal.slow_after"], &[]),
         ("[policy]", &format!("{}[policy]", tokens("new")), &["api.tokens"], &[]),
         ("10.1.0.11", "10.1.0.12", &[], &[]),
     ];
@@ -82,6 +83,8 @@ authorise_within = "20500ms"
 max_hold = 4294967295
 retry = ["10ms", "1h 30m"]
 reconcile_every = "1day"
+max_undelivered = 3
+settle_within = "2days"
 "#;
 
 /// What the journal remembers of a terminal is what was configured, key by key, except for what only new sessions and people need.
@@ -129,7 +132,9 @@ fn changes_of_a_terminal_are_told_apart() {
         ("20500ms", "20s", "policy.authorise_within", false),
         ("4294967295", "1", "policy.max_hold", false),
         ("\"10ms\", ", "", "policy.retry", false),
-        ("1day", "2days", "policy.reconcile_every", false),
+        ("1day", "1day 1s", "policy.reconcile_every", false),
+        ("max_undelivered = 3", "", "policy.max_undelivered", false),
+        ("\"2days\"", "\"3days\"", "policy.settle_within", false),
     ];
     let terminals = |text: &str| good(text, &[]).terminals.into_iter().map(|one| (one.id.clone(), one)).collect();
     for (this, that, key, reopens) in cases {
@@ -160,4 +165,19 @@ fn two_fleets_are_told_apart() {
     let (name, change) = &fleet.changed[0];
     assert_eq!((name.as_str(), change.replaces, change.reopens), ("bay-01", true, true));
     assert_eq!(fleet.unchanged, [id("bay-02")]);
+}
+
+/// Nobody can promise to settle sooner than a hold is ended anyway, nor take no undelivered disposal at all.
+#[test]
+fn limits_that_make_no_sense() {
+    let cases = [
+        ("settle_within = \"12h\"", vec!["policy.settle_within"]),
+        ("settle_within = \"12h 1s\"", vec![]),
+        ("max_undelivered = 0", vec!["policy.max_undelivered"]),
+        ("max_undelivered = 1", vec![]),
+    ];
+    for (key, mistakes) in cases {
+        assert_eq!(paths(&GOOD.replace("[policy]", &format!("[policy]\n{key}")), &[]), mistakes, "{key}");
+    }
+    assert_eq!(paths(&GOOD.replace("[policy]", "[journal]\nslow_after = \"0s\"\n[policy]"), &[]), ["journal.slow_after"]);
 }

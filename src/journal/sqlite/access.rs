@@ -5,9 +5,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, Params, ToSql};
 
+use super::super::record::AROUND;
 use super::super::row::Row;
 use super::file::{COLUMNS, connect_readonly, head, integrity, row_of, to_sql};
-use super::{JournalError, Record};
+use super::{JournalError, Record, Selection};
 use crate::id::{SessionId, TerminalId};
 
 /// A journal's file, open for reading.
@@ -44,10 +45,27 @@ impl Access {
         Ok(Self { connection: connect_readonly(path)?, damaged })
     }
 
-    pub(in crate::journal) fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
-        let sql = format!("SELECT {COLUMNS} FROM record WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-        match self.records(&sql, (to_sql(after), self.with_damaged(limit)), limit) {
-            Err(JournalError::Unreadable(_)) if !self.damaged.is_empty() => self.read_one_by_one(after, limit),
+    pub(in crate::journal) fn select(
+        &self,
+        of: &Selection,
+        after: u64,
+        until: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, JournalError> {
+        let (terminal, session) =
+            (of.terminal.as_ref().map(ToString::to_string), of.session.map(|session| session.to_string()));
+        let (from, to, most) = (to_sql(after), to_sql(until), self.with_damaged(limit));
+        let mut condition = "seq > ?1 AND seq <= ?2".to_owned();
+        let mut values: Vec<&dyn ToSql> = vec![&from, &to, &most];
+        for (column, value) in [("terminal", &terminal), ("session", &session)] {
+            if value.is_some() {
+                values.push(value);
+                condition.push_str(&format!(" AND {column} = ?{}", values.len()));
+            }
+        }
+        let sql = format!("SELECT {COLUMNS} FROM record WHERE {condition} ORDER BY seq LIMIT ?3");
+        match self.records(&sql, values.as_slice(), limit) {
+            Err(JournalError::Unreadable(_)) if !self.damaged.is_empty() => self.read_one_by_one(of, after, until, limit),
             answer => answer,
         }
     }
@@ -102,6 +120,15 @@ impl Access {
         }
     }
 
+    pub(in crate::journal) fn around(&self, terminal: &TerminalId, from: u64, to: u64) -> Result<Vec<Record>, JournalError> {
+        let kinds = AROUND.map(|kind| format!("'{kind}'")).join(", ");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM record WHERE seq BETWEEN ?1 AND ?2 AND kind IN ({kinds}) AND (terminal IS NULL OR terminal = ?3) \
+             ORDER BY seq"
+        );
+        self.records(&sql, (to_sql(from), to_sql(to), terminal.as_str()), usize::MAX)
+    }
+
     /// So many rows hold `limit` records that can be believed.
     fn with_damaged(&self, limit: usize) -> i64 {
         i64::try_from(limit.saturating_add(self.damaged.len())).unwrap_or(i64::MAX)
@@ -127,10 +154,11 @@ impl Access {
     }
 
     /// A damaged page stops a scan; what lies behind it is found by its number.
-    fn read_one_by_one(&self, after: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
+    fn read_one_by_one(&self, of: &Selection, after: u64, until: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
         let head = head(&self.connection).map_err(|error| JournalError::Unreadable(error.to_string()))?;
         let sql = format!("SELECT {COLUMNS} FROM record WHERE seq = ?1");
         let one = |seq: u64| self.records(&sql, [to_sql(seq)], 1).ok().and_then(|mut found| found.pop());
-        Ok((after.saturating_add(1)..=head.seq).filter_map(one).take(limit).collect())
+        let wanted = |record: &Record| of.takes(record.entry.terminal.as_ref(), record.entry.session);
+        Ok((after.saturating_add(1)..=head.seq.min(until)).filter_map(one).filter(wanted).take(limit).collect())
     }
 }

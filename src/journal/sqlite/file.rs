@@ -130,6 +130,11 @@ impl File {
         }
     }
 
+    /// Reads every record, as when the file was opened, and says what is damaged.
+    pub(super) fn damage(&self, connection: &Connection) -> Option<String> {
+        damage_of(&follow(connection), connection)
+    }
+
     fn configure(&self, connection: &Connection, options: &Options) -> rusqlite::Result<()> {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;")?;
@@ -168,15 +173,7 @@ impl File {
 
     /// Reads every record, and cuts off the torn ones at the end.
     fn check(&self, connection: &Connection, created: bool) -> Result<Found, JournalError> {
-        let mut chain = Chain::default();
-        let scanned = scan(connection, 0, |row| {
-            // Only where it stands matters here; what it says is read again when it is needed.
-            let _ = chain.follow(row);
-            true
-        });
-        if let Err(error) = scanned {
-            chain.unreadable(&error.to_string());
-        }
+        let mut chain = follow(connection);
         let torn = chain.torn_end();
         let cut = torn.iter().map(|(seq, why)| Cut { seq: Some(*seq), why: why.clone() }).collect();
         if !torn.is_empty() {
@@ -184,7 +181,7 @@ impl File {
             chain.forget_torn_end();
         }
         let head = head(connection).map_err(|error| JournalError::Unreadable(format!("{}: {error}", self.path.display())))?;
-        let damage = chain.first_damage().map(|(seq, why)| format!("record {seq}: {why}")).or_else(|| integrity(connection));
+        let damage = damage_of(&chain, connection);
         Ok(Found { opened: Opened { created, last: head.seq, cut, damage }, head, damaged: chain.damaged() })
     }
 
@@ -206,6 +203,24 @@ impl File {
         }
         JournalError::Unwritable(format!("{}: {error}", self.path.display()))
     }
+}
+
+/// Every record after the one before it.
+fn follow(connection: &Connection) -> Chain {
+    let mut chain = Chain::default();
+    let scanned = scan(connection, 0, |row| {
+        // Only where it stands matters here; what it says is read again when it is needed.
+        let _ = chain.follow(row);
+        true
+    });
+    if let Err(error) = scanned {
+        chain.unreadable(&error.to_string());
+    }
+    chain
+}
+
+fn damage_of(chain: &Chain, connection: &Connection) -> Option<String> {
+    chain.first_damage().map(|(seq, why)| format!("record {seq}: {why}")).or_else(|| integrity(connection))
 }
 
 fn is_new(path: &Path) -> Result<bool, JournalError> {

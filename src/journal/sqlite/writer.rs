@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::super::row::{Columns, Head, Row};
 use super::file::{File, head, limit_pages, to_sql};
+use super::{BrokenSync, Health, JournalError, Options, Pending, Shared, SyncFault};
 use super::{Entry, Record};
-use super::{Health, JournalError, Options, Pending, Shared};
 
 /// Every session and every terminal waits for its own append before the next, so more than this wait only when the disk
 /// hangs: refuse them rather than remember without end.
@@ -166,12 +166,18 @@ impl Pen {
                 insert.execute((to_sql(*seq), at, terminal, session, kind, body, hash))?;
             }
         }
-        transaction.commit()
+        match self.options.sync_fault.as_ref().and_then(SyncFault::meet) {
+            None => transaction.commit(),
+            Some(BrokenSync::Lost) => transaction.rollback().and(Err(broken_sync())),
+            Some(BrokenSync::Kept) => transaction.commit().and(Err(broken_sync())),
+        }
     }
 
     fn acknowledge(&mut self, together: Vec<Append>, last: Head) {
         let mut seq = self.head.seq;
         self.head = last;
+        // Before anybody is told of a record, so that nobody knows a number that is beyond the newest.
+        self.shared.newest.send_replace(self.head.seq);
         self.shared.observer.synced(together.iter().map(|append| append.entries.len()).sum());
         for append in together {
             let records = append.entries.into_iter().map(|(entry, _)| {
@@ -191,7 +197,11 @@ impl Pen {
         self.shared.observer.failed();
         match self.reopen() {
             // The commit was told as failed and is there nevertheless. It counts once a later write is durable behind it.
-            Ok(found) if found == last && self.prove_writable().is_ok() => self.acknowledge(together, last),
+            Ok(found) if found == last && self.prove_writable().is_ok() => {
+                self.verify();
+                self.shared.set_health(self.sound.clone());
+                self.acknowledge(together, last);
+            }
             _ => {
                 self.shared.set_health(Health::Failing(why.clone()));
                 self.probe_after_failure();
@@ -207,6 +217,18 @@ impl Pen {
         let found = head(&connection).map_err(|error| error.to_string())?;
         self.connection = Some(connection);
         Ok(found)
+    }
+
+    /// What the system said was written may be gone after a failed sync, and not only what was written last: all of it is read
+    /// again before anything goes on. What is damaged is dealt with as at a start.
+    fn verify(&mut self) {
+        let damage = self.connection.as_ref().and_then(|connection| self.file.damage(connection));
+        if let Some(why) = damage
+            && self.sound == Health::Writable
+        {
+            tracing::error!(journal = %self.shared.path.display(), why, "the journal is damaged");
+            self.sound = Health::Damaged(why);
+        }
     }
 
     /// Takes off what was refused but got into the file, so that it never appears later.
@@ -226,6 +248,9 @@ impl Pen {
 
     /// Writes as much as a few appends would, durably, and takes it away again.
     fn prove_writable(&mut self) -> rusqlite::Result<()> {
+        if self.options.sync_fault.as_ref().and_then(SyncFault::meet).is_some() {
+            return Err(broken_sync());
+        }
         let connection = self.connection.as_ref().ok_or(rusqlite::Error::InvalidQuery)?;
         limit_pages(connection, &self.options)?;
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?1))", [PROBE_BYTES])?;
@@ -245,6 +270,7 @@ impl Pen {
         let tried = self.fence().and_then(|()| self.prove_writable().map_err(|error| error.to_string()));
         match tried {
             Ok(()) => {
+                self.verify();
                 tracing::info!(journal = %self.shared.path.display(), "the journal can append again");
                 self.shared.set_health(self.sound.clone());
             }
@@ -260,6 +286,12 @@ impl Pen {
 #[expect(clippy::disallowed_methods, reason = "measures how long a failure lasts; decides nothing that is recorded")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// What SQLite says of a sync that fails.
+fn broken_sync() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+    rusqlite::Error::SqliteFailure(code, Some("the disk did not sync".to_owned()))
 }
 
 fn refuse(together: Vec<Append>, why: &str) {

@@ -237,7 +237,7 @@ async fn fill_and_recover(place: &Place, options: Options, make_space: impl FnOn
 #[tokio::test]
 async fn a_full_journal_refuses_until_there_is_space_and_has_no_ghosts() {
     let limit = PageLimit::new(60);
-    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(5) };
+    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(5), ..Options::default() };
     fill_and_recover(&Place::new(), options, || limit.set(1000)).await;
 }
 
@@ -245,7 +245,7 @@ async fn a_full_journal_refuses_until_there_is_space_and_has_no_ghosts() {
 #[tokio::test]
 async fn a_journal_that_is_asked_without_a_pause_recovers_all_the_same() {
     let limit = PageLimit::new(60);
-    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(50) };
+    let options = Options { page_limit: Some(limit.clone()), probe_every: Duration::from_millis(50), ..Options::default() };
     let place = Place::new();
     let (told, _health) = mpsc::channel();
     let journal = SqliteJournal::open_with(&place.path, Arc::new(Told(told)), options).unwrap();
@@ -273,8 +273,78 @@ async fn a_full_disk_likewise() {
     let ballast = directory.path().join("ballast");
     fs::write(&ballast, vec![1; 1_000_000]).unwrap();
     let place = Place { path: directory.path().join("journal.db"), _directory: directory };
-    let options = Options { page_limit: None, probe_every: Duration::from_millis(5) };
+    let options = Options { page_limit: None, probe_every: Duration::from_millis(5), ..Options::default() };
     fill_and_recover(&place, options, || fs::remove_file(&ballast).unwrap()).await;
+}
+
+/// A disk whose syncs fail: what was not durable is refused and never appears, money waits, and nothing goes on before the disk syncs and
+/// all of the file was read again.
+#[tokio::test]
+async fn a_sync_that_fails_refuses_until_the_file_was_read_again() {
+    let (place, disk) = (Place::new(), SyncFault::default());
+    let (told, health) = mpsc::channel();
+    let options = Options { probe_every: Duration::from_millis(5), sync_fault: Some(disk.clone()), ..Options::default() };
+    let journal = SqliteJournal::open_with(&place.path, Arc::new(Told(told)), options).unwrap();
+    assert_eq!(health.recv_timeout(PATIENCE).unwrap(), Health::Writable);
+    let mut acknowledged = journal.append(vec![started(), energy(1, 1)]).await.unwrap();
+    for broken in [BrokenSync::Lost, BrokenSync::Kept] {
+        disk.set(Some(broken));
+        for _ in 0..2 {
+            let refused = journal.append(vec![energy(1, 666), energy(1, 667)]).await.unwrap_err();
+            assert!(matches!(&refused, JournalError::Unwritable(why) if why.contains("did not sync")), "{broken:?}: {refused}");
+        }
+        assert!(matches!(journal.health(), Health::Failing(_)), "{broken:?}");
+        disk.set(None);
+        while health.recv_timeout(PATIENCE).unwrap() != Health::Writable {}
+        assert_eq!(journal.read(0, 100).await.unwrap(), acknowledged, "{broken:?}: nothing that was refused is there");
+        acknowledged.extend(journal.append(vec![energy(1, 2)]).await.unwrap());
+    }
+    drop(journal);
+    let journal = place.open();
+    assert_eq!(journal.opened().damage, None);
+    assert_eq!(journal.read(0, 100).await.unwrap(), acknowledged);
+}
+
+/// A sync that fails once and has written nevertheless: the record counts, once a later write is durable behind it.
+#[tokio::test]
+async fn a_record_that_is_durable_after_all_counts() {
+    let (place, disk) = (Place::new(), SyncFault::default());
+    let options = Options { sync_fault: Some(disk.clone()), ..Options::default() };
+    let journal = SqliteJournal::open_with(&place.path, Arc::new(()), options).unwrap();
+    disk.set_once(BrokenSync::Kept);
+    let appended = journal.append(vec![started()]).await.unwrap();
+    assert_eq!((appended[0].seq, journal.health()), (1, Health::Writable));
+    assert_eq!(journal.append(vec![energy(1, 1)]).await.unwrap()[0].seq, 2);
+    drop(journal);
+    assert_eq!(place.open().read(0, 9).await.unwrap().len(), 2);
+}
+
+/// What was durable long ago may be gone as well: the damage is found before anything goes on, the record is named, and from then on the
+/// journal is what it would be after a start.
+#[tokio::test]
+async fn damage_that_a_failed_sync_brings_to_light() {
+    for (broken, kept) in [(BrokenSync::Lost, 0), (BrokenSync::Kept, 1)] {
+        let (place, disk) = (Place::new(), SyncFault::default());
+        let (told, health) = mpsc::channel();
+        let options = Options { probe_every: Duration::from_millis(5), sync_fault: Some(disk.clone()), ..Options::default() };
+        let journal = SqliteJournal::open_with(&place.path, Arc::new(Told(told)), options).unwrap();
+        journal.append(vec![started(), energy(1, 1), energy(1, 2)]).await.unwrap();
+        let other_hands = rusqlite::Connection::open(&place.path).unwrap();
+        other_hands.execute("UPDATE record SET body = '{\"amount\":9}' WHERE seq = 2", []).unwrap();
+        drop(other_hands);
+        disk.set_once(broken);
+        let appended = journal.append(vec![energy(1, 3)]).await;
+        assert_eq!(appended.map_or(0, |records| records.len()), kept, "{broken:?}");
+        let damaged = loop {
+            if let Health::Damaged(why) = health.recv_timeout(PATIENCE).unwrap() {
+                break why;
+            }
+        };
+        assert!(damaged.starts_with("record 2: "), "{broken:?}: {damaged}");
+        // Disposals go on.
+        assert_eq!(journal.append(vec![energy(1, 4)]).await.unwrap()[0].seq, 4 + kept as u64);
+        assert_eq!(journal.health(), Health::Damaged(damaged));
+    }
 }
 
 struct Mounted(PathBuf);

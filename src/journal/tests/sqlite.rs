@@ -25,6 +25,47 @@ async fn what_was_appended_is_there_after_reopening() {
     assert_eq!(journal.append(vec![energy(2, 1)]).await.unwrap()[0].seq, 5);
 }
 
+/// Both journals find the same: between two numbers, of a terminal, of a session, of both, and no more than wanted; and both tell
+/// the newest number before they answer.
+#[tokio::test]
+async fn records_are_selected_by_number_terminal_and_session() {
+    let place = Place::new();
+    let (file, memory) = (place.open(), MemoryJournal::new());
+    let journals: [&dyn Journal; 2] = [&file, &memory];
+    let entries = [
+        vec![started(), opened(1, "bay-01"), opened(2, "bay-02"), energy(1, 100)],
+        vec![energy(1, 200), opened(3, "bay-01"), energy(3, 300)],
+    ];
+    for journal in journals {
+        let mut newest = journal.newest();
+        assert_eq!(*newest.borrow_and_update(), 0);
+        for (entries, last) in entries.iter().zip([4, 7]) {
+            journal.append(entries.clone()).await.unwrap();
+            assert!(newest.has_changed().unwrap());
+            assert_eq!(*newest.borrow_and_update(), last);
+        }
+        let of = |name: Option<&str>, number: Option<u8>| Selection {
+            terminal: name.and_then(terminal),
+            session: number.map(session),
+        };
+        for (selection, after, until, limit, expected) in [
+            (of(None, None), 0, u64::MAX, 100, vec![1, 2, 3, 4, 5, 6, 7]),
+            (of(None, None), 2, 5, 100, vec![3, 4, 5]),
+            (of(None, None), 2, 5, 2, vec![3, 4]),
+            (of(Some("bay-01"), None), 2, 7, 3, vec![4, 5, 6]),
+            (of(None, Some(1)), 2, 4, 100, vec![4]),
+            (of(Some("bay-01"), Some(3)), 0, 7, 100, vec![6, 7]),
+            (of(Some("bay-02"), Some(3)), 0, 7, 100, vec![]),
+        ] {
+            let found = journal.select(selection.clone(), after, until, limit).await.unwrap();
+            let found: Vec<u64> = found.iter().map(|record| record.seq).collect();
+            assert_eq!(found, expected, "{selection:?} from {after} to {until}");
+        }
+    }
+    drop(file);
+    assert_eq!(*place.open().newest().borrow(), 7, "a journal that is opened knows its newest record");
+}
+
 #[test]
 fn two_orchestrators_cannot_share_a_journal() {
     let place = Place::new();

@@ -27,3 +27,21 @@ fn a_card_is_shown_masked_and_by_a_short_hash() {
         )
     );
 }
+
+/// Whatever the record is in which a card is kept.
+#[test]
+fn no_record_tells_more_of_a_card() {
+    let card = || Card { hash: Some(CardHash::new("0123456789ABCDEF")), masked_pan: None };
+    let dead_man = DeadMan { at: None, action: DeadManAction::Void };
+    for fact in [
+        Fact::CardRead { card: card(), authorise_by: at(27) },
+        Fact::OtherCardRead { card: card() },
+        Fact::AuthoriseIntended { card: Some(card()), dead_man },
+    ] {
+        let record = Record { seq: 3, entry: Entry { at: at(0), terminal: None, session: None, fact } };
+        let (json, line) = (public_json(&record).to_string(), public_line(&record));
+        for text in [json, line] {
+            assert!(text.contains(r#""hash":"01234567…""#) && !text.contains("89ABCDEF"), "{text}");
+        }
+    }
+}

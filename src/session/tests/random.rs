@@ -90,6 +90,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         5 => any_command().prop_map(Input::Command),
         1 => Just(Input::StopFlow(CancelledBy::Shutdown)),
         1 => any::<bool>().prop_map(|listed| Input::NumberReused { by: later_id(), listed }),
+        1 => Just(Input::NumberShared { with: later_id() }),
         4 => Just(Input::Tick),
     ];
     prop_oneof![20 => input.prop_map(Happens::Input), 1 => Just(Happens::Crash)]

@@ -243,6 +243,25 @@ fn a_number_that_was_taken_over_is_told_as_such() {
     assert_eq!(serde_json::to_string(&number_reused()).unwrap(), old);
 }
 
+/// The hold goes on as any other; that another session was disposed of under its number is remembered, once, and told.
+#[test]
+fn a_number_under_which_another_ended_meanwhile_is_told() {
+    let shared = Input::NumberShared { with: later_id() };
+    let mut life = Life::held(Apollo);
+    for _ in 0..2 {
+        assert_eq!(life.does(shared.clone()), []);
+    }
+    life.crashes();
+    assert_eq!((life.state(), life.last(1)), ("approved", vec!["number_shared"]));
+    assert_eq!(life.machine.session().hold.as_ref().unwrap().shared_with, Some(later_id()));
+    life.does(Input::Ready);
+    assert_eq!(life.does(Input::Command(Command::Commit(minor(3140)))), [Effect::AskTurn]);
+    life.turn();
+    life.does(Input::Attempted(not_ok(Some(0x0C))));
+    assert_eq!(life.state(), "uncertain");
+    assert_eq!(life.does(shared), []);
+}
+
 /// Not found is the terminal's last word about a number, whatever it lists.
 #[test]
 fn what_was_not_found_is_never_asked_for_again() {

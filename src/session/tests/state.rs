@@ -81,6 +81,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("disposed_expired", disposed(Ending::Expired)),
         ("became_uncertain", uncertain()),
         ("number_reused", number_reused()),
+        ("number_shared", Fact::NumberShared { with: later_id() }),
         ("proposed", proposed()),
         ("withdrawn", Fact::ResolutionWithdrawn { by: "anna".to_owned() }),
         ("resolved_committed", resolved(Ending::Committed(minor(3000)))),
@@ -125,6 +126,7 @@ disposed_voided      -           -         -           -           -         -  
 disposed_expired     -           -         -           -           expired   expired    expired    expired    expired          expired    expired   expired   expired     expired        expired          -
 became_uncertain     -           -         -           -           uncertain uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         -           -              -                -
 number_reused        -           -         -           -           -         uncertain  uncertain  uncertain  uncertain        uncertain  uncertain -         uncertain   uncertain      uncertain        -
+number_shared        -           -         -           -           -         approved   approved   -          -                -          -         -         -           -              -                -
 proposed             -           -         -           -           -         -          -          -          -                -          -         uncertain uncertain   uncertain      uncertain        uncertain
 withdrawn            -           -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
 resolved_committed   -           -         -           -           -         -          -          -          -                -          -         committed committed   committed      committed        committed

@@ -150,6 +150,28 @@ fn who_may_not_update_is_told_why() {
 }
 
 /// An update waits behind every disposal, and gives way to its own session's.
+/// The append of another step failed, and the turn that was asked for is forgotten: when it comes all the same, the update is sent; and
+/// when the link goes first, it is told as unsent.
+#[test]
+fn an_update_whose_turn_was_forgotten_goes_on() {
+    let waits = || {
+        let mut life = Life::held(Apollo);
+        assert_eq!(life.does(Input::Command(Command::Update(minor(7000)))), [Effect::AskUpdateTurn]);
+        life.machine.forget_turn();
+        assert_eq!(life.machine.errand(), Errand::Idle);
+        life
+    };
+    let mut sent = waits();
+    let update = Effect::Update { session: TerminalSessionId(11), amount: minor(7000) };
+    assert_eq!(sent.does(Input::Turn), [update]);
+    sent.does(Input::Updated(update_result(UpdateOutcome::Approved, 11, 7000)));
+    assert_eq!(sent.last(1), ["hold_updated"]);
+
+    let mut lost = waits();
+    assert_eq!(lost.does(Input::NotReady), []);
+    assert_eq!(lost.last(1), ["update_unsent"]);
+}
+
 #[test]
 fn a_decision_comes_before_an_update_that_waits() {
     let mut life = Life::held(Apollo);

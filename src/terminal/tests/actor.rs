@@ -9,19 +9,20 @@ use tokio::sync::watch;
 
 use crate::id::{SessionId, TerminalId};
 use crate::journal::record::{DeadManAction, Report};
-use crate::journal::{Journal, MemoryJournal, Record};
+use crate::journal::{Fact, Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::metrics::Metrics;
 use crate::money::Amount;
 use crate::protocol::request::Options;
 use crate::protocol::response::TerminalState;
-use crate::protocol::{Family, Quirks, Request};
+use crate::protocol::{Dol, Family, Quirks, RawPayload, Request, Response};
 use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
 use crate::session::{Command, Session};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
+use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Instruct, Open};
 use crate::terminal::settings::Screens;
 use crate::terminal::view::View;
@@ -49,7 +50,7 @@ impl Observer for Witness {
     fn frame_error(&self, _: &TerminalId, _: &'static str) {}
     fn certificate(&self, _: &TerminalId, _: crate::link::Whose, _: Timestamp) {}
     fn reconciled(&self, _: &TerminalId, _: &Report, _: Timestamp) {}
-    fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Timestamp) {}
+    fn holds(&self, _: &TerminalId, _: &mut dyn Iterator<Item = &Session>, _: Option<Duration>, _: Timestamp) {}
 }
 
 /// A fleet that opens a lost link at once.
@@ -113,6 +114,8 @@ fn settings(id: &TerminalId, address: &str) -> TerminalSettings {
             max_hold: Amount::from_minor(10_000),
             retry: vec![Duration::from_millis(1)],
             reconcile_every: minutes(15),
+            max_undelivered: 10,
+            settle_within: None,
         },
         record: None,
     }
@@ -274,6 +277,113 @@ async fn a_new_set_up_waits_for_an_authorisation() {
     assert!(facts.contains(&"attempt_refused"), "{facts:?}");
     assert!(!facts.contains(&"authorise_unanswered"), "{facts:?}");
     assert_eq!(facts.iter().filter(|kind| **kind == "hold_placed").count(), 2, "{facts:?}");
+}
+
+/// An Auth waits for the end of a request that could cost its link. Answered, it goes on; not answered, the card is dropped with the link,
+/// and no money is in doubt.
+#[actix::test]
+async fn an_auth_waits_for_the_end_of_somebodys_request() {
+    for answered in [true, false] {
+        let mut stand = Stand::set_up_with(|settings| {
+            settings.keepalive = Some(Duration::from_secs(3600));
+            settings.link.timeouts.command = Duration::from_millis(if answered { 60_000 } else { 300 });
+        })
+        .await;
+        stand.open().await;
+        stand.sim.drop_answer_to(Sent::ConnectionInfo, true);
+        let ask = Ask { request: Request::GetConnectionInfo(RawPayload::default()), by: "anna".to_owned() };
+        let asked = actix::spawn(stand.terminal.send(ask));
+        stand.sim.wait_for_requests(Sent::ConnectionInfo, 1).await;
+        assert!(stand.sim.tap(&SimCard::numbered(1)));
+        // Its intent is durable, and still it does not leave.
+        stand.state("authorising").await;
+        stand.terminal.send(OpenLink { quarantined: false }).await.unwrap();
+        assert_eq!(stand.sim.count(Sent::Auth), 0);
+        if answered {
+            stand.sim.send(Response::ConnectionInfo(RawPayload::default()));
+            assert!(asked.await.unwrap().unwrap().is_ok());
+            stand.state("approved").await;
+            assert_eq!(stand.sim.count(Sent::Auth), 1);
+        } else {
+            stand.state("failed").await;
+            assert!(asked.await.unwrap().unwrap().is_err());
+            assert_eq!(stand.sim.count(Sent::Auth), 0);
+            assert_eq!(stand.kinds(), ["opened", "authorise_intended", "failed"]);
+        }
+    }
+}
+
+/// A terminal that refuses to start may have been restarted: its status is asked for at once, long before the next keep-alive.
+#[actix::test]
+async fn a_refused_start_makes_a_status_due() {
+    let mut stand = Stand::set_up_with(|settings| settings.keepalive = Some(Duration::from_secs(3600))).await;
+    let known = stand.sim.count(Sent::GetStatus);
+    stand.sim.refuse_next(Sent::Start, 0x05);
+    let session = SessionId::new(Clock::start().now(), rand::random());
+    let amount = Amount::from_minor(5000);
+    let open = Open { session, amount, connector: None, caller_reference: None, idempotency: None };
+    stand.terminal.send(open).await.unwrap().unwrap();
+    stand.state("failed").await;
+    stand.sim.wait_for_requests(Sent::GetStatus, known + 1).await;
+}
+
+/// A button that is stuck fills neither the journal nor its queue: one press at a time is made durable, and the next one when that is done.
+#[actix::test]
+async fn one_button_at_a_time_is_journaled() {
+    let stand = Stand::set_up().await;
+    let press = async |button: &str| {
+        let event = Event::Unasked(Response::UiEvent { button: button.to_owned() });
+        stand.terminal.send(Told { link: Generation(1), event }).await.unwrap();
+    };
+    stand.journal.hold();
+    for button in ["one", "two", "three"] {
+        press(button).await;
+    }
+    stand.appends_held(1).await;
+    stand.terminal.send(OpenLink { quarantined: false }).await.unwrap();
+    assert_eq!(stand.journal.held(), 1);
+    stand.journal.release();
+    while stand.kinds().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    while stand.kinds().len() < 2 {
+        press("four").await;
+    }
+    let records = stand.journal.records().into_iter();
+    let buttons = records.filter_map(|record| match record.entry.fact {
+        Fact::ButtonPressed { button } => Some(button),
+        _ => None,
+    });
+    let buttons: Vec<String> = buttons.collect();
+    assert_eq!(buttons, ["one", "four"]);
+}
+
+/// A session is committed under the number that another one is given while its card is being authorised. Either the terminal uses numbers
+/// again, or it had forgotten the older session by then, and the commit has ended the newer hold: the newer session says so.
+#[actix::test]
+async fn a_commit_under_a_number_that_is_given_out_meanwhile_is_remembered() {
+    let mut stand = Stand::set_up().await;
+    let older = stand.open().await;
+    assert!(stand.sim.tap(&SimCard::numbered(1)));
+    let number = stand.state("approved").await.open_terminal_session().unwrap();
+    stand.open().await;
+    stand.sim.drop_answer_to(Sent::Auth, true);
+    assert!(stand.sim.tap(&SimCard::numbered(2)));
+    stand.sim.wait_for_requests(Sent::Auth, 2).await;
+    stand
+        .terminal
+        .send(Instruct { session: older, command: Command::Commit(Amount::from_minor(1240)) })
+        .await
+        .unwrap()
+        .unwrap();
+    stand.state("committed").await;
+    stand.sim.send(Response::Approved { session: number, dol: Dol::default() });
+    let newer = stand.state("approved").await;
+    while !stand.kinds().contains(&"number_shared") {
+        tokio::task::yield_now().await;
+    }
+    let shared = stand.journal.records().into_iter().rfind(|record| record.entry.fact.kind() == "number_shared").unwrap();
+    assert_eq!((shared.entry.session, shared.entry.fact), (Some(newer.id), Fact::NumberShared { with: older }));
 }
 
 /// A card that is presented to a terminal that scans gets a session before anything else, and without one it is dropped. The next

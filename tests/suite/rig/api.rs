@@ -9,6 +9,9 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
+use super::LIMIT;
+use super::events::Stream;
+
 /// Beyond the longest wait that a test asks for.
 const TIME_LIMIT: Duration = Duration::from_secs(45);
 
@@ -95,6 +98,34 @@ impl Api {
     /// None when the program is not there or goes away meanwhile.
     pub(crate) fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         self.send(path, &body.to_string(), self.token)
+    }
+
+    /// Opens `/v1/events` with this query, behind the event `last`, if one is given; a refusal is status and body.
+    pub(crate) fn events(&self, query: &str, last: Option<u64>) -> Result<Stream, (u16, Value)> {
+        self.events_as(self.token, query, last)
+    }
+
+    /// Likewise, as somebody else.
+    pub(crate) fn events_as(&self, token: Option<&str>, query: &str, last: Option<u64>) -> Result<Stream, (u16, Value)> {
+        let mut request = self.agent.get(self.url(&format!("/v1/events{query}"))).config();
+        request = request.timeout_global(None).timeout_recv_response(Some(LIMIT)).timeout_recv_body(Some(LIMIT));
+        let mut request = request.build();
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last.to_string());
+        }
+        let Ok(mut response) = request.call() else { return Err((0, Value::Null)) };
+        if response.status() != 200 {
+            let retry = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+            let text = response.body_mut().read_to_string().unwrap();
+            let mut body: Value = serde_json::from_str(&text).unwrap();
+            body["retry_after"] = retry.into();
+            return Err((response.status().as_u16(), body));
+        }
+        assert_eq!(response.headers()["Content-Type"], "text/event-stream");
+        Ok(Stream::of(response.into_body().into_reader()))
     }
 
     /// Opens a session with this key.

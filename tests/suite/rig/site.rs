@@ -91,7 +91,10 @@ impl Drop for Site {
 /// The configuration of a rig.
 pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Path) -> String {
     let mut text = String::from("[site]\nid = \"rig\"\ncurrency = \"EUR\"\n\n");
-    write!(text, "[log]\nfilter = \"{}\"\n\n[api]\nlisten = \"127.0.0.1:0\"\n", builder.log).unwrap();
+    write!(text, "[log]\nfilter = \"{}\"\n\n[api]\n", builder.log).unwrap();
+    if !builder.api.iter().any(|(key, _)| key == "listen") {
+        text.push_str("listen = \"127.0.0.1:0\"\n");
+    }
     let admins = [("rig", builder.token), ("second", builder.second_token)].map(|(name, token)| {
         let digest: Option<String> =
             token.map(|token| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect());
@@ -105,6 +108,7 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Pa
         let (cert, key) = (files.cert.display(), files.key.display());
         writeln!(text, "tls = {{ cert = \"{cert}\", key = \"{key}\" }}").unwrap();
     }
+    builder.api.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
     write!(text, "\n[journal]\npath = \"{}\"\n", journal.display()).unwrap();
     if let Some((recordings, cards)) = &builder.recorder {
         let recordings = folder.join(recordings);
