@@ -111,6 +111,7 @@ impl FleetActor {
         let Some(member) = self.members.get_mut(terminal) else { return };
         let around = Surroundings {
             journal: Arc::clone(&self.inner.journal),
+            past_unsure: self.inner.past_unsure,
             clock: self.inner.clock,
             random: self.inner.random.clone(),
             observer: self.inner.observer(),

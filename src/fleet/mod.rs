@@ -94,6 +94,7 @@ struct Inner {
     recorders: Arc<Recorders>,
     currency: Currency,
     unsound: Option<String>,
+    past_unsure: bool,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
     places: Places,
     /// Requests with the same `Idempotency-Key` go one after the other; requests with different keys rarely do.
@@ -184,6 +185,7 @@ impl Fleet {
                 places.remember(settings);
             }
         }
+        let past_unsure = settings.unsound.is_some() || matches!(journal.health(), Health::Damaged(_));
         settings.terminals.iter().for_each(|terminal| places.announce(terminal));
         for (terminal, sessions) in open.iter().filter(|(terminal, _)| !places.has(terminal)) {
             error!(%terminal, ?sessions, "open sessions of a terminal that is not configured, and of which the journal does not know how \
@@ -191,6 +193,7 @@ impl Fleet {
         }
         let inner = Arc::new(Inner {
             journal,
+            past_unsure,
             clock,
             random: settings.random,
             board,

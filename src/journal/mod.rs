@@ -15,6 +15,7 @@ mod tests;
 pub mod verify;
 pub mod view;
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -116,10 +117,10 @@ pub enum Health {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// The records could not be made durable; none of them is in the journal.
-    #[error("the journal cannot be written: {0}")]
+    #[error("the journal cannot be written: {}", OneLine(.0))]
     Unwritable(String),
     /// The journal could not be read.
-    #[error("the journal cannot be read: {0}")]
+    #[error("the journal cannot be read: {}", OneLine(.0))]
     Unreadable(String),
     /// Another process holds the journal.
     #[error("{path} is in use by another orchestrator (process {holder})")]
@@ -148,4 +149,16 @@ pub enum JournalError {
     /// The writer is gone: the program is ending.
     #[error("the journal is closed")]
     Closed,
+}
+
+/// SQLite quotes what it does not understand, whatever a damaged file says there; an error is one line all the same.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character.is_control() {
+            true => write!(f, "{}", character.escape_default()),
+            false => write!(f, "{character}"),
+        })
+    }
 }

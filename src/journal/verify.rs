@@ -196,6 +196,20 @@ impl Chain {
     /// The next record, or what is wrong with it. Goes on behind a damaged record.
     pub(super) fn follow(&mut self, row: &Row) -> Result<Record, String> {
         let expected = self.head.seq.saturating_add(1);
+        // A number that was changed makes a row another record, of which the hash knows nothing: it must not be taken for that one.
+        if row.seq < expected {
+            let why = format!("another one has its number, behind record {}", self.head.seq);
+            self.note(row.seq, &why, false);
+            return Err(why);
+        }
+        if row.seq > expected && row.hash == row.columns.hash(expected, &self.head.hash) {
+            let why = format!("it is record {expected} under another number");
+            self.note(expected, &format!("its number was changed to {}", row.seq), false);
+            self.note(row.seq, &why, false);
+            self.head = Head { seq: expected, hash: row.hash.clone() };
+            self.computed = None;
+            return Err(why);
+        }
         if row.seq != expected {
             self.note(expected, &format!("it is missing: record {} follows on record {}", row.seq, self.head.seq), false);
         }

@@ -35,6 +35,8 @@ pub struct Question<'a> {
     pub lists: Option<Lists<'a>>,
     /// What to do with a hold that nobody knows.
     pub orphan_policy: OrphanPolicy,
+    /// A part of the journal is lost or cannot be believed: what nobody knows may have been known, and somebody may be charging on it.
+    pub past_unsure: bool,
     /// How long Auth may take: a hold may appear for so long after it was sent.
     pub authorise_timeout: Duration,
     /// When the first page of the first list was asked for.
@@ -142,6 +144,21 @@ impl Plan {
         let authorising = question.sessions.iter().any(|session| matches!(session.state, State::Authorising(_)));
         if authorising && (in_one || !in_both.is_empty()) {
             // An unknown number may be the approval that is under way right now.
+            return;
+        }
+
+        if question.past_unsure {
+            // Whether it is the hold of a session in doubt, or was told to somebody in a record that is lost, nobody can say.
+            for id in in_both.into_iter().filter(|id| !another(*id)) {
+                let (kind, why) = (DiscrepancyKind::OrphanOnTerminal, sentences(DiscrepancyKind::OrphanOnTerminal).1);
+                self.push(
+                    kind,
+                    Some(id),
+                    None,
+                    "The hold is left as it is and only reported, since the journal is damaged.",
+                    why,
+                );
+            }
             return;
         }
 

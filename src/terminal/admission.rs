@@ -32,6 +32,9 @@ impl TerminalActor {
             return refusing("drained", "it is drained, by somebody's wish".to_owned());
         }
         match self.around.journal.health() {
+            Health::Writable if self.around.past_unsure => {
+                return refusing("journal", "a record of the journal does not follow from those before it".to_owned());
+            }
             Health::Writable => {}
             Health::Failing(why) => return refusing("journal", format!("the journal cannot be written: {why}")),
             Health::Damaged(why) => return refusing("journal", format!("the journal is damaged: {why}")),

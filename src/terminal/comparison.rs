@@ -167,6 +167,7 @@ impl TerminalActor {
             can_list: self.settings.family.lists_sessions(),
             lists,
             orphan_policy: self.settings.policy.orphan_policy,
+            past_unsure: self.around.past_unsure,
             authorise_timeout: self.settings.link.timeouts.authorise,
             began: comparison.began_at,
         })

@@ -25,6 +25,8 @@ use super::view::View;
 pub struct Surroundings {
     /// Where facts go.
     pub journal: Arc<dyn Journal>,
+    /// A part of the journal is lost or cannot be believed: no cards are taken, and nothing is done to holds that nobody knows.
+    pub past_unsure: bool,
     /// What time it is.
     pub clock: Clock,
     /// Where names and jitter come from.

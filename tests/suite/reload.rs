@@ -3,11 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use quittance::sim::Command as Heard;
+use quittance::sim::{Command as Heard, Listen, SimConfig, TlsListen, TlsVersions};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::rig::Rig;
+use super::rig::certificates::Authority;
 
 const APOLLO: &str = "apollo-1";
 const OTHER: &str = "apollo-2";
@@ -282,4 +283,41 @@ fn tokens_change_on_a_connection_that_stays() {
     rig.until("logs more", || rig.said().contains("DEBUG").then_some(()));
     assert!(!rig.path("other.db").exists());
     end(&rig);
+}
+
+/// What the journal remembers of a terminal is of no use without the files that it names: then its hold is stranded, and told as such.
+/// Who configures the terminal again gets the hold back.
+#[test]
+fn a_stranded_hold_is_told_and_found_again() {
+    const DEVICE: &str = "bay-07";
+    let folder = tempfile::tempdir().unwrap();
+    let ca = Authority::new(folder.path(), "ca");
+    let identity = ca.sign("device", &["127.0.0.1"]);
+    let tls = TlsListen { address: "127.0.0.1:0".parse().unwrap(), identity, client_ca: None, versions: TlsVersions::Both };
+    let device = SimConfig { listen: Listen::Tls(Box::new(tls)), ..SimConfig::apollo(DEVICE.parse().unwrap()) };
+    let link = format!("{{ tls = \"ADDRESS\", ca = \"{}\" }}", ca.file().display());
+    let rig = Rig::builder().apollos(1).connectors(2).other(device, link).start();
+    let held = rig.approve(DEVICE, 5000);
+    let whole = std::fs::read_to_string(rig.config()).unwrap();
+
+    rig.kill9();
+    rig.configure(|text| without(&text, DEVICE));
+    let elsewhere = folder.path().join("elsewhere.pem");
+    std::fs::rename(ca.file(), &elsewhere).unwrap();
+    rig.start_unready();
+    assert_eq!(rig.metric("quittance_sessions_stranded", &[]), 1.0);
+    let (status, body) = rig.api.get("/readyz");
+    assert!(status == 503 && body["reasons"].to_string().contains(&format!("{held} is open on {DEVICE}")), "{body}");
+    assert!(rig.said().contains("what the journal remembers of this former terminal is of no use"));
+    let (status, body) = rig.api.post(&format!("/v1/sessions/{held}/commit"), &json!({ "amount": 100 }));
+    assert_eq!((status, &body["code"]), (404, &json!("terminal_unknown")), "{body}");
+
+    std::fs::rename(&elsewhere, ca.file()).unwrap();
+    std::fs::write(rig.config(), &whole).unwrap();
+    assert_eq!(reload(&rig)["added"], json!([DEVICE]));
+    assert_eq!(rig.metric("quittance_sessions_stranded", &[]), 0.0);
+    rig.wait_ready();
+    assert_eq!(rig.commit(&held, 1500)["state"], "committed");
+    assert_eq!(rig.taken(&held), Some(1500));
+    rig.finish();
 }

@@ -245,6 +245,14 @@ impl Rig {
         self.api.moved(&self.child.address());
     }
 
+    /// Likewise; says whether it runs, or ended before.
+    pub(crate) fn try_start(&self) -> bool {
+        self.child.start_again();
+        let Some(address) = self.child.try_address() else { return false };
+        self.api.moved(&address);
+        true
+    }
+
     /// Starts it and waits for nothing, not even for its address: only good for killing it again.
     pub(crate) fn start_blindly(&self) {
         self.child.start_again();

@@ -58,6 +58,25 @@ async fn a_change_to_any_column_is_found_and_the_record_named() {
     assert_eq!(damaged(&place.path).unwrap_err().0, 4);
 }
 
+/// A changed number makes a record look like another one, or like one that is still to come: neither is believed.
+#[tokio::test]
+async fn a_record_under_another_number_is_not_taken_for_that_one() {
+    for (number, named) in [(9, 4), (2, 2)] {
+        let place = Place::new();
+        let appended = six_records(&place).await;
+        if number == 2 {
+            tamper(&place.path, "DELETE FROM record WHERE seq = 2");
+        }
+        tamper(&place.path, &format!("UPDATE record SET seq = {number} WHERE seq = 4"));
+        assert_eq!(damaged(&place.path).unwrap_err().0, named);
+        let journal = place.open();
+        assert!(matches!(journal.health(), Health::Damaged(_)), "{:?}", journal.health());
+        for record in journal.read(0, 100).await.unwrap() {
+            assert_eq!(appended.get(usize::try_from(record.seq).unwrap() - 1), Some(&record));
+        }
+    }
+}
+
 /// Every bit that matters is covered: with any one byte of the file changed, either the journal is found damaged or what it
 /// holds is the same as before.
 #[tokio::test]

@@ -118,6 +118,7 @@ fn plan(sessions: &[Session], first: &[u32], second: Option<&[u32]>, orphan_poli
         can_list: true,
         lists: Some(Lists { first: &first, second: second.as_deref() }),
         orphan_policy,
+        past_unsure: false,
         authorise_timeout: Duration::ZERO,
         began: Timestamp::from_unix_millis(BEGAN),
     })
@@ -291,7 +292,9 @@ fn a_list_before_the_end_of_auths_time_proves_no_absence() {
         let lists = Some(Lists { first: list, second: Some(list) });
         let (can_list, orphan_policy) = (true, OrphanPolicy::Void);
         let began = Timestamp::from_unix_millis(BEGAN);
-        Plan::of(&Question { sessions: &sessions, can_list, lists, orphan_policy, authorise_timeout, began }).verdicts
+        let past_unsure = false;
+        let question = Question { sessions: &sessions, can_list, lists, orphan_policy, past_unsure, authorise_timeout, began };
+        Plan::of(&question).verdicts
     };
     let asked = sessions[0].asked_bank_at.unwrap();
     let passed = Timestamp::from_unix_millis(BEGAN).since(asked);
@@ -328,6 +331,30 @@ fn an_orphan_may_only_be_reported() {
     assert!(plan.discrepancies[0].action.contains("only reported"));
 }
 
+/// With a damaged journal an unknown hold may be one that somebody is charging on, and a session in doubt may have had another: both
+/// are left to people.
+#[test]
+fn nobody_adopts_or_voids_what_a_damaged_journal_may_have_known() {
+    let sessions = [session(1, BEGAN - 10, in_doubt())];
+    for orphan_policy in [OrphanPolicy::Void, OrphanPolicy::Report] {
+        let question = Question {
+            sessions: &sessions,
+            can_list: true,
+            lists: Some(Lists { first: &[id(9)], second: Some(&[id(9)]) }),
+            orphan_policy,
+            past_unsure: true,
+            authorise_timeout: Duration::ZERO,
+            began: Timestamp::from_unix_millis(BEGAN),
+        };
+        let plan = Plan::of(&question);
+        assert_eq!((&plan.verdicts, &plan.orphans), (&vec![], &vec![]));
+        assert_eq!(plan.discrepancies[0].terminal_session_id, Some(id(9)));
+        assert!(plan.discrepancies[0].action.contains("the journal is damaged"), "{:?}", plan.discrepancies);
+        let sound = Plan::of(&Question { past_unsure: false, ..question });
+        assert_eq!(sound.verdicts, [(sessions[0].id, Verdict::Adopt(id(9)))]);
+    }
+}
+
 #[test]
 fn a_terminal_that_cannot_list_says_nothing() {
     let sessions = [session(1, BEGAN - 10, in_doubt())];
@@ -337,6 +364,7 @@ fn a_terminal_that_cannot_list_says_nothing() {
         can_list: false,
         lists,
         orphan_policy: OrphanPolicy::Void,
+        past_unsure: false,
         authorise_timeout: Duration::ZERO,
         began: Timestamp::from_unix_millis(BEGAN),
     };

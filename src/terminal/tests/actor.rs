@@ -148,6 +148,7 @@ impl Stand {
         let metrics = Metrics::new("0", "0", currency, &[(id.clone(), Family::Apollo)]);
         let around = Surroundings {
             journal: Arc::new(journal.clone()) as Arc<dyn Journal>,
+            past_unsure: false,
             clock,
             random: Randomness::of_system(),
             observer: Arc::new(Witness { view, session: session_sender }),

@@ -58,15 +58,22 @@ impl Child {
 
     /// Where the API of the present life listens.
     pub(super) fn address(&self) -> String {
+        self.try_address().expect("the program has ended before it was running")
+    }
+
+    /// Likewise; none when it ends before it listens.
+    pub(super) fn try_address(&self) -> Option<String> {
         let began = Instant::now();
         let mut lines = self.log.lines.lock().unwrap();
         loop {
             let told =
                 |line: &String| line.split_once("api=").filter(|_| line.contains(" running ")).map(|(_, at)| at.to_owned());
             if let Some(address) = lines.lines[lines.begin..].iter().find_map(told) {
-                return address.split_whitespace().next().unwrap().to_owned();
+                return Some(address.split_whitespace().next().unwrap().to_owned());
             }
-            assert!(!lines.ended, "the program has ended before it was running");
+            if lines.ended {
+                return None;
+            }
             assert!(began.elapsed() < LIMIT, "the program does not run");
             lines = self.log.grown.wait_timeout(lines, LIMIT).unwrap().0;
         }
