@@ -52,6 +52,7 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
         world.violate("the bank's own books do not balance".to_owned());
     }
     bank(world);
+    found(world);
     decisions(world);
     board(world, fleet).await;
     if world.plan.terminals.len() <= 3 {
@@ -82,6 +83,23 @@ fn bank(world: &World) {
             }
         });
     }
+}
+
+/// What was found in lists was really there.
+fn found(world: &World) {
+    let holds = world.bank().holds();
+    world.disk.books(|books| {
+        for (id, page) in &books.pages {
+            let Some(held) = page.hold.filter(|held| held.learned == Learned::Listed) else { continue };
+            let excused = world.place(&page.terminal).is_none_or(|terminal| excused(world, terminal));
+            if !excused && !holds.iter().any(|hold| hold.terminal == page.terminal && hold.session == held.number) {
+                world.violate(format!(
+                    "session {id} has taken over number {} of {}, which no hold ever had",
+                    held.number, page.terminal
+                ));
+            }
+        }
+    });
 }
 
 fn claims(page: &Page, hold: &Hold) -> bool {

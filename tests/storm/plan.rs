@@ -75,6 +75,8 @@ pub(crate) struct LinePlan {
     pub(crate) cut: f64,
     /// Likelihood that a connection is refused, or hangs.
     pub(crate) refused: f64,
+    /// Likelihood that a list is caught in the middle of a change.
+    pub(crate) moves_list: f64,
     /// Likelihood that the task of a new link panics.
     pub(crate) panics: f64,
 }
@@ -255,6 +257,7 @@ fn line(dice: &mut Dice) -> LinePlan {
         cut: sometimes(0.2, 0.01),
         refused: sometimes(0.2, 0.2),
         panics: sometimes(0.05, 0.05),
+        moves_list: sometimes(0.3, 0.3),
     }
 }
 
