@@ -192,7 +192,7 @@ fn how_to_verify(evidence: &Evidence) -> Markup {
             h2 { "How to read and verify this" }
             p {
                 "A session is listed if it was approved in the time above: at its beginning or later, and before its end. One whose \
-                 approval nobody knows is listed by the moment at which the bank was asked. "
+                 approval nobody knows is listed by the moment at which the bank was asked. (!) marks those among the exceptions. "
                 em { "Confirmed by" } ": "
                 em { "result ok" } ", the terminal said so; " em { "list absent" } ", the terminal does not list the hold any more after an \
                  answer was lost; " em { "presumed" } ", it does not know the hold any more and cannot list; " em { "timer" } ", the \

@@ -180,6 +180,13 @@ impl Teller {
                 ),
                 Mark::Person,
             ),
+            Fact::NumberShared { with } => (
+                format!(
+                    "Session {with} was disposed of under the same number while this one's Auth was under way: what was disposed of may \
+                     be this hold."
+                ),
+                Mark::Doubt,
+            ),
             Fact::BecameUncertain { why } => {
                 (format!("Uncertain: {}. A person has to find out.", words(why).trim_end_matches('.')), Mark::Person)
             }

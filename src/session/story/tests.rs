@@ -260,6 +260,7 @@ fn every_kind_is_told() {
         Fact::Disposed { outcome: Outcome::Expired, confirmed_by: ConfirmedBy::Timer },
         Fact::NumberReused { by: id(), listed: false },
         Fact::NumberReused { by: id(), listed: true },
+        Fact::NumberShared { with: id() },
         Fact::Configured { settings: serde_json::json!({ "family": "p6x" }) },
         Fact::Removed,
         Fact::BecameUncertain { why: evil() },
