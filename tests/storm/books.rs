@@ -169,7 +169,7 @@ impl Books {
                 page.may_dispose = false;
                 page.end = Some(End::Disposed(*outcome, *confirmed_by));
             }
-            Fact::BecameUncertain { .. } | Fact::NumberReused { .. } | Fact::NumberShared { .. } => {
+            Fact::BecameUncertain { .. } | Fact::NumberReused { .. } => {
                 page.uncertain = true;
                 page.in_doubt = false;
             }
