@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::Arbiter;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
@@ -85,6 +86,7 @@ pub fn run(file: &Path, environment: &Environment, format: LogFormat) -> u8 {
         }
     };
     let log_filter = start_logs(&config, environment, format);
+    open_many_files();
     let place = Place { file: file.to_owned(), environment: environment.clone(), log_filter };
     let outcome = actix::System::new().block_on(orchestrate(config, place));
     match outcome {
@@ -238,7 +240,17 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the whole journal; what it adds up to, what is wrong with it, and the time of its newest record. A record that cannot follow is left out and named: what is readable is still disposed of.
+/// A shell allows 1024 open files, out of care for programs of long ago, and allows to ask for more. Every connection is one: readers of
+/// events must not take those that terminals and the journal need.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, open_files = ?limit.current, "no more open files are allowed");
+    }
+}
+
+/// Reads the whole journal; what it adds up to, what is wrong with it, and the time of its newest record. A record that cannot follow is
+/// left out and named: what is readable is still disposed of.
 async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>, Timestamp), JournalError> {
     let mut ledger = Ledger::default();
     let mut unsound = None;

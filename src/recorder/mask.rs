@@ -161,7 +161,8 @@ fn mask_value(tag: Option<Tag>, value: &mut [u8]) {
             Tag::HOST_RESPONSE | Tag::HOST_REFERENCE | Tag::ITEM_REFERENCE | Tag::BRAND_NAME | Tag::BRAND_ID | Tag::ACQUIRER_ID,
         ) => {}
         Some(Tag::MASKED_PAN) => {
-            let masked = std::str::from_utf8(value).ok().map(MaskedPan::new);
+            // Digits and stars; what is not even text of that kind is no number that somebody has masked.
+            let masked = std::str::from_utf8(value).ok().filter(|text| text.is_ascii()).map(MaskedPan::new);
             match masked.as_ref().map(|pan| pan.as_str().as_bytes()).filter(|pan| pan.len() == value.len()) {
                 Some(pan) => {
                     let pan = pan.to_vec();

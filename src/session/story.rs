@@ -206,7 +206,7 @@ impl Teller {
         }
         self.session = if self.lost { None } else { after.ok() };
         if let (Fact::EnergyReported { amount }, Some((count, first, since))) = (&record.entry.fact, self.energies)
-            && self.lines.last().is_some_and(|line| is_energy(line))
+            && self.lines.last().is_some_and(is_energy)
         {
             self.lines.pop();
             self.energies = Some((count + 1, first, since));

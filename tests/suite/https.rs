@@ -57,7 +57,7 @@ fn the_api_is_asked_through_tls() {
     let plain_address = plain.api.url("").replace("http://", "");
     let port = address.rsplit_once(':').unwrap().1;
     let none = folder.path().join("none.pem");
-    let hint = "is the orchestrator running, and is --url right?";
+    let hint = "is the orchestrator running (`systemctl status quittance`), and is --url or QUITTANCE_URL right?";
     for (url, ca_file, line) in [
         (url.clone(), None, format!("{url} has TLS: give the CA that signed its certificate by --ca FILE or QUITTANCE_CA")),
         (url.clone(), Some(none.clone()), format!("--ca: {} cannot be read: there is no such file", none.display())),

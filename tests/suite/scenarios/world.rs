@@ -346,6 +346,10 @@ impl Journal for Paper {
         self.0.state().journal.newest()
     }
 
+    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
+        self.0.state().journal.around(terminal, from, to)
+    }
+
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
         self.0.state().journal.session(session)
     }
