@@ -120,7 +120,7 @@ fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claim
     let end = claimant.and_then(|(_, page)| page.end);
     let decided = claimant.and_then(|(_, page)| page.decision);
     let forgot = world.forgot(terminal);
-    let its_own = claimant.is_some_and(|(_, page)| page.reference == Some(hold.reference));
+    let its_own = claimant.is_some_and(|(_, page)| page.reference == Some(hold.reference) && !page.shared);
     if world.plan.sims[terminal].quirks.reuse_ids && !its_own {
         // Its number was another session's before, and nobody here was ever told that it is its own now.
         return Ok(());
