@@ -110,6 +110,13 @@ impl Clock {
         self.started.after(self.origin.elapsed())
     }
 
+    /// The same clock, or, if it says less than this, one that says this now. Whoever has set the wall clock back while the program was
+    /// down would otherwise make what the journal holds look as if it were still to come.
+    #[must_use]
+    pub fn not_before(self, moment: Timestamp) -> Self {
+        if self.now() < moment { Self::starting_at(moment) } else { self }
+    }
+
     /// The time in microseconds since 1970-01-01T00:00:00Z, for what people read beside other traces of the same wire.
     pub fn unix_micros(&self) -> i64 {
         let since = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX);

@@ -28,7 +28,7 @@ use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver
 use crate::metrics::Metrics;
 use crate::random::Randomness;
 use crate::session::ledger::Ledger;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 use super::reload::{LogFilter, Reload, Running};
 use super::{LogFormat, former, service};
@@ -144,7 +144,11 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
     let paced = Arc::new(PacedJournal::new(journal, clock, config.journal_slow_after));
     let journal = Arc::clone(&paced) as Arc<dyn Journal>;
-    let (ledger, unsound) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
+    let (ledger, unsound, newest) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
+    if clock.now() < newest {
+        warn!(%newest, "the clock was set back behind the journal's newest record; time goes on from there");
+    }
+    let clock = clock.not_before(newest);
     let totals = ledger.totals();
     info!(sessions = totals.sessions, undisposed = totals.undisposed, imbalance = totals.imbalance(), "journal replayed");
     if unsound.is_some() {
@@ -245,17 +249,20 @@ fn open_many_files() {
     }
 }
 
-/// Reads the whole journal. A record that cannot follow is left out and named: what is readable is still disposed of.
-async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>), JournalError> {
+/// Reads the whole journal; what it adds up to, what is wrong with it, and the time of its newest record. A record that cannot follow is
+/// left out and named: what is readable is still disposed of.
+async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>, Timestamp), JournalError> {
     let mut ledger = Ledger::default();
     let mut unsound = None;
+    let mut newest = Timestamp::from_unix_millis(0);
     let mut after = 0;
     loop {
         let records = journal.read(after, REPLAY_STEP).await?;
         let Some(last) = records.last().map(|record| record.seq) else {
-            return Ok((ledger, unsound));
+            return Ok((ledger, unsound, newest));
         };
         for record in &records {
+            newest = newest.max(record.entry.at);
             if let Err(error) = ledger.take(record) {
                 error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
                 unsound.get_or_insert_with(|| error.to_string());

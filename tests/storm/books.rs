@@ -32,6 +32,8 @@ pub(crate) struct Page {
     pub(crate) decision: Option<(Decision, DecidedBy, Timestamp)>,
     /// Commit or Void may be sent.
     pub(crate) may_dispose: bool,
+    /// Another session's disposal may have met this hold, and the journal says so.
+    pub(crate) shared: bool,
     pub(crate) in_doubt: bool,
     pub(crate) uncertain: bool,
     pub(crate) end: Option<End>,
@@ -93,6 +95,7 @@ impl Books {
                 updates: Vec::new(),
                 decision: None,
                 may_dispose: false,
+                shared: false,
                 in_doubt: false,
                 uncertain: false,
                 end: None,
@@ -173,6 +176,7 @@ impl Books {
                 page.uncertain = true;
                 page.in_doubt = false;
             }
+            Fact::NumberShared { .. } => page.shared = true,
             Fact::Resolved { outcome, .. } => page.end = Some(End::Resolved(*outcome)),
             Fact::Declined { .. } | Fact::Cancelled { .. } | Fact::Failed { .. } => {
                 if page.hold.is_some() {

@@ -51,10 +51,6 @@ impl Bounds {
 
 /// Waits until everything has settled, then sees whether all of it is right.
 pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metrics>) {
-    for terminal in 0..world.count() {
-        // Whoever drained it may have been cut off before he could undo it.
-        drop(fleet.resume(world.name(terminal), "storm".to_owned()).await);
-    }
     let began = world.now();
     let bounds: Vec<Bounds> = (0..world.count()).map(|terminal| Bounds::of(world, terminal)).collect();
     loop {
@@ -69,11 +65,12 @@ pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metr
     }
     // Questions are still on their way to the bank.
     tokio::time::sleep(people::BANK_AT_MOST).await;
-    for terminal in 0..world.count() {
+    let each = (0..world.count()).map(|terminal| async move {
         // A hold of nobody's is found by the next comparison, which may be a quarter of an hour away.
         drop(fleet.reconcile(world.name(terminal)).await);
         takes_a_card(world, fleet, terminal).await;
-    }
+    });
+    futures_util::future::join_all(each).await;
     // What has been decided in the last minute is being delivered.
     let again = world.now();
     while world.violations().is_empty() && waits_for(world, fleet, again, &bounds).is_some() {
@@ -88,6 +85,11 @@ fn waits_for(world: &Arc<World>, fleet: &Fleet, began: Timestamp, bounds: &[Boun
     let mut waits = None;
     for (terminal, bounds) in bounds.iter().enumerate() {
         let name = world.name(terminal);
+        if fleet.terminal(name).is_ok_and(|view| view.draining) {
+            // Whoever drained it may have been cut off before he could undo it, or have been told to ask again.
+            let (fleet, name) = (fleet.clone(), name.to_owned());
+            actix::spawn(async move { drop(fleet.resume(&name, "storm".to_owned()).await) });
+        }
         let settled = fleet.terminal(name).is_ok_and(|view| view.link == LinkState::Up && view.reconciled);
         if !settled {
             waits = Some(format!("{name} is not up"));

@@ -97,6 +97,16 @@ impl Disk {
         self.state().alive = false;
     }
 
+    /// From now on it is quick; what is late is done now.
+    pub(crate) fn calm_down(&self) {
+        self.0.journal.refuse_next(0);
+        let mut state = self.state();
+        (state.crash_at, state.panic_at) = (None, None);
+        state.due.iter_mut().for_each(|due| *due = now());
+        drop(state);
+        self.0.wake.notify_one();
+    }
+
     /// How many appends wait.
     pub(crate) fn waiting(&self) -> usize {
         self.0.journal.held()

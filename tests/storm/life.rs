@@ -35,6 +35,9 @@ pub(crate) fn live(world: &Arc<World>) {
 async fn one_life(world: &Arc<World>) -> bool {
     let clock = world.begin();
     let records = world.disk.records();
+    // As `quittance run` does: a clock that was set back does not go behind the journal.
+    let newest = records.iter().map(|record| record.entry.at).max();
+    let clock = newest.map_or(clock, |newest| clock.not_before(newest));
     let ledger = match Ledger::replay(&records) {
         Ok(ledger) => ledger,
         Err(unsound) => {

@@ -21,6 +21,9 @@ use super::world::World;
 /// So much is under way in a wire at most.
 const WIRE: usize = 1 << 16;
 
+/// PSP, List Sessions Response.
+const LIST: u8 = 0x30;
+
 type Coming = Pin<Box<dyn Future<Output = io::Result<DuplexStream>>>>;
 
 /// The orchestrator connects to the terminal of this index.
@@ -62,6 +65,8 @@ struct Guest {
     /// What has arrived at the terminal.
     heard: BytesMut,
     to_host: Flying,
+    /// The last list was caught in the middle of a change: the next one is as it is.
+    list_moved: bool,
 }
 
 enum Event {
@@ -101,7 +106,7 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                 world.note(|| format!("{}      the link is open", world.name(terminal)));
                 let seen = BytesMut::new();
                 let (to_terminal, to_host) = (Flying::new(), Flying::new());
-                guest = Some(Guest { stream, seen, to_terminal, heard: BytesMut::new(), to_host });
+                guest = Some(Guest { stream, seen, to_terminal, heard: BytesMut::new(), to_host, list_moved: false });
                 port.connected();
             }
             Event::Read(Ok(1..)) => {
@@ -111,7 +116,9 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                         witness(&world, terminal, &heard);
                     }
                     let bytes = std::mem::take(&mut buffer);
-                    send(&world, terminal, &port, &mut guest.to_terminal, bytes);
+                    // An Apollo that gets Auth twice may refuse one and carry out the other: no host could tell, and no TCP does it.
+                    let doubles = world.terminal(terminal).family() == Family::P6x;
+                    send(&world, terminal, doubles, &mut guest.to_terminal, bytes);
                     buffer = BytesMut::with_capacity(1024);
                 }
             }
@@ -142,7 +149,11 @@ fn pack(world: &World, terminal: usize, port: &Port, guest: &mut Option<Guest>) 
         match (parcel, guest.as_mut()) {
             (Parcel::Bytes(bytes), Some(open)) => {
                 world.note(|| format!("{}   -> {}", world.name(terminal), told(&bytes)));
-                send(world, terminal, port, &mut open.to_host, BytesMut::from(bytes.as_ref()));
+                let mut bytes = BytesMut::from(bytes.as_ref());
+                if bytes.get(3) == Some(&LIST) {
+                    open.list_moved = !open.list_moved && move_list(world, terminal, &mut bytes);
+                }
+                send(world, terminal, true, &mut open.to_host, bytes);
             }
             (Parcel::Cut, Some(_)) => {
                 world.note(|| format!("{}      THE LINK IS CUT", world.name(terminal)));
@@ -187,8 +198,31 @@ async fn deliver(world: &Arc<World>, terminal: usize, port: &Port, guest: &mut O
     pack(world, terminal, port, guest);
 }
 
+/// A list is no snapshot: one may miss a session, or show one that is no more. Says whether it does.
+fn move_list(world: &World, terminal: usize, bytes: &mut BytesMut) -> bool {
+    let count = bytes.len().saturating_sub(6) / 4;
+    let whole = bytes.get(4).map(|total| usize::from(*total)) == Some(count) && count < 60;
+    let mut dice = world.dice();
+    if !whole || !world.stormy() || !dice.chance(world.plan.line.moves_list) {
+        return false;
+    }
+    let mut ids: Vec<[u8; 4]> = bytes[5..5 + 4 * count].chunks_exact(4).map(|id| [id[0], id[1], id[2], id[3]]).collect();
+    if !ids.is_empty() && dice.chance(0.5) {
+        ids.remove(dice.index(count));
+    } else {
+        ids.push(dice.number(900_000, 999_999).to_be_bytes());
+    }
+    world.note(|| format!("{}      the list is caught in the middle of a change", world.name(terminal)));
+    let head = [bytes[0], u8::try_from(3 + 4 * ids.len()).unwrap(), bytes[2], bytes[3], u8::try_from(ids.len()).unwrap()];
+    let mut moved: BytesMut = head.iter().copied().chain(ids.into_iter().flatten()).collect();
+    let sum = moved.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    moved.extend_from_slice(&[sum]);
+    *bytes = moved;
+    true
+}
+
 /// Bytes set out, and meet what they meet on the way.
-fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut bytes: BytesMut) {
+fn send(world: &World, terminal: usize, doubles: bool, flying: &mut Flying, mut bytes: BytesMut) {
     let (plan, mut dice) = (&world.plan.line, world.dice());
     let mut wait = if plan.latency_millis > 0 { dice.millis(0, plan.latency_millis) } else { Duration::ZERO };
     let mut twice = false;
@@ -215,7 +249,7 @@ fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut by
             wait = dice.millis(200, 30_000);
             world.note(|| format!("{}      bytes are {wait:?} late", world.name(terminal)));
         }
-        twice = dice.chance(plan.twice);
+        twice = dice.chance(plan.twice) && doubles;
     }
     drop(dice);
     let due = flying.back().map_or(now() + wait, |(last, _)| (*last).max(now() + wait));
@@ -224,7 +258,6 @@ fn send(world: &World, terminal: usize, port: &Port, flying: &mut Flying, mut by
         flying.push_back((due, bytes.clone()));
     }
     flying.push_back((due, bytes));
-    let _ = port;
 }
 
 /// G1: whatever can move money has its intent in the journal when it leaves.

@@ -9,7 +9,7 @@ use quittance::journal::record::{AtEnd, ConfirmedBy, DecidedBy, Decision, Learne
 use quittance::metrics::Metrics;
 use quittance::session::Session;
 use quittance::session::ledger::Ledger;
-use quittance::sim::{By, Hold, HoldState};
+use quittance::sim::{By, Demand, Hold, HoldState, ViolationKind};
 
 use super::books::{End, Page};
 use super::world::World;
@@ -42,7 +42,9 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     }
     for violation in world.bank().violations() {
         let lied = world.place(&violation.terminal).is_some_and(|terminal| excused(world, terminal));
-        if !lied {
+        // An Update whose answer was late may reach the bank after what was decided since.
+        let overtaken = matches!(violation.kind, ViolationKind::SecondDecision(Demand::Update(_)));
+        if !lied && !overtaken {
             world.violate(format!("the bank complains: {violation:?}"));
         }
     }
@@ -50,6 +52,7 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
         world.violate("the bank's own books do not balance".to_owned());
     }
     bank(world);
+    found(world);
     decisions(world);
     board(world, fleet).await;
     if world.plan.terminals.len() <= 3 {
@@ -82,6 +85,23 @@ fn bank(world: &World) {
     }
 }
 
+/// What was found in lists was really there.
+fn found(world: &World) {
+    let holds = world.bank().holds();
+    world.disk.books(|books| {
+        for (id, page) in &books.pages {
+            let Some(held) = page.hold.filter(|held| held.learned == Learned::Listed) else { continue };
+            let excused = world.place(&page.terminal).is_none_or(|terminal| excused(world, terminal));
+            if !excused && !holds.iter().any(|hold| hold.terminal == page.terminal && hold.session == held.number) {
+                world.violate(format!(
+                    "session {id} has taken over number {} of {}, which no hold ever had",
+                    held.number, page.terminal
+                ));
+            }
+        }
+    });
+}
+
 fn claims(page: &Page, hold: &Hold) -> bool {
     page.hold.is_some_and(|held| {
         held.number == hold.session && (held.learned == Learned::Listed || page.reference == Some(hold.reference))
@@ -91,10 +111,20 @@ fn claims(page: &Page, hold: &Hold) -> bool {
 type Named<'a> = Option<(&'a SessionId, &'a Page)>;
 
 fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claimant: Named<'_>) -> Result<(), String> {
-    let Some((_, asker)) = asker else { return Err("nobody has asked for it".to_owned()) };
+    // A P6X that got Start Session twice may have another number for it than we; then its list tells, and the hold is nobody's.
+    let orphan = claimant.is_some_and(|(_, page)| page.origin == Origin::Orphan);
+    let asker = match asker.or(claimant.filter(|_| orphan)) {
+        Some((_, asker)) => asker,
+        None => return Err("nobody has asked for it".to_owned()),
+    };
     let end = claimant.and_then(|(_, page)| page.end);
     let decided = claimant.and_then(|(_, page)| page.decision);
     let forgot = world.forgot(terminal);
+    let its_own = claimant.is_some_and(|(_, page)| page.reference == Some(hold.reference) && !page.shared);
+    if world.plan.sims[terminal].quirks.reuse_ids && !its_own {
+        // Its number was another session's before, and nobody here was ever told that it is its own now.
+        return Ok(());
+    }
     match hold.state {
         HoldState::Captured { amount, by: By::Host, .. } => match (decided, end) {
             (Some((Decision::Commit(wanted), ..)), _) if wanted != amount => Err("another amount was decided".to_owned()),

@@ -257,9 +257,9 @@ fn look_after(world: &Arc<World>, fleet: &Fleet, session: &Session) {
         let held = session.hold.as_ref().and_then(|hold| hold.amount);
         if session.before_hold() {
             let asks = session.state_name() == "card_read";
-            if asks && dice.chance(0.5) {
+            if asks && (dice.chance(0.5) || !world.stormy()) {
                 due.push(Act::Authorise);
-            } else if dice.chance(0.02) {
+            } else if dice.chance(0.02) && world.stormy() {
                 due.push(Act::Cancel);
             }
         }

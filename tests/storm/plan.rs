@@ -75,6 +75,8 @@ pub(crate) struct LinePlan {
     pub(crate) cut: f64,
     /// Likelihood that a connection is refused, or hangs.
     pub(crate) refused: f64,
+    /// Likelihood that a list is caught in the middle of a change.
+    pub(crate) moves_list: f64,
     /// Likelihood that the task of a new link panics.
     pub(crate) panics: f64,
 }
@@ -89,7 +91,7 @@ impl Plan {
             2 => dice.number(4, 9),
             _ => dice.number(10, 30),
         };
-        let long = count <= 2 && dice.chance(0.02);
+        let long = count <= 2 && dice.chance(0.01);
         let storm = if long { dice.number(1800, 7200) } else { dice.number(20, 360 / count.clamp(1, 6)) };
         let terminals_forget = dice.chance(0.12);
         let answers_lie = dice.chance(0.04);
@@ -255,6 +257,7 @@ fn line(dice: &mut Dice) -> LinePlan {
         cut: sometimes(0.2, 0.01),
         refused: sometimes(0.2, 0.2),
         panics: sometimes(0.05, 0.05),
+        moves_list: sometimes(0.3, 0.3),
     }
 }
 

@@ -200,7 +200,7 @@ impl World {
             terminal.set_serial_number(&self.plan.sims[place].serial_number);
         }
         self.bank().set_default_policy(quittance::sim::Policy::APPROVE);
-        self.disk.refuse(0);
+        self.disk.calm_down();
     }
 
     pub(crate) fn storm_ends(&self) -> Timestamp {
