@@ -168,6 +168,9 @@ pub fn hash_of(path: &Path, seq: u64) -> Result<Option<String>, JournalError> {
 /// So many records at the end may have been torn; more are damage, and a person must look at it.
 const TORN_MAX: usize = 16;
 
+/// So many gaps are remembered; a journal with more of them is beyond such care.
+const GAPS_MAX: usize = 64;
+
 /// Follows records one after the other.
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -175,6 +178,8 @@ pub(super) struct Chain {
     /// What the hash of the last record ought to be, when it is another: then the hash is what was changed.
     computed: Option<String>,
     damage: BTreeMap<u64, Damage>,
+    /// Behind which records others are missing: what turns up later under another number may be one of them.
+    gaps: Vec<Head>,
     /// Reading stopped before the end, so the end is not known.
     incomplete: bool,
 }
@@ -188,7 +193,7 @@ struct Damage {
 
 impl Default for Chain {
     fn default() -> Self {
-        Self { head: Head::genesis(), computed: None, damage: BTreeMap::new(), incomplete: false }
+        Self { head: Head::genesis(), computed: None, damage: BTreeMap::new(), gaps: Vec::new(), incomplete: false }
     }
 }
 
@@ -211,6 +216,15 @@ impl Chain {
             return Err(why);
         }
         if row.seq != expected {
+            let missing = |gap: &&Head| row.hash == row.columns.hash(gap.seq.saturating_add(1), &gap.hash);
+            if let Some(gap) = self.gaps.iter().find(missing) {
+                let why = format!("it is record {} under another number", gap.seq.saturating_add(1));
+                self.note(row.seq, &why, false);
+                return Err(why);
+            }
+            if self.gaps.len() < GAPS_MAX {
+                self.gaps.push(self.head.clone());
+            }
             self.note(expected, &format!("it is missing: record {} follows on record {}", row.seq, self.head.seq), false);
         }
         let hash = row.columns.hash(row.seq, &self.head.hash);
