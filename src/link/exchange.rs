@@ -11,7 +11,7 @@
 //!                                       ▲─────echo of Synchronize───┘
 //! ```
 //!
-//! A *fence* is a Get Status of our own. The terminal answers in order (assumed; PSP 18.13), so that whatever could still
+//! A *fence* is a Get Status of our own. The terminal answers in order (assumption 13), so that whatever could still
 //! trail has come when the status comes. While one is out, new orders wait: nothing else may be on the way with it.
 
 use std::mem;
@@ -295,13 +295,13 @@ impl Exchanges {
         exchanges.chain(self.fence.as_ref().and_then(|fence| fence.deadline)).min()
     }
 
-    /// Whether a Get Status Response may come (PSP conflict C1).
+    /// Whether a Get Status Response may come (conflict C1).
     pub(crate) fn status_outstanding(&self) -> bool {
         self.fence.as_ref().is_some_and(|fence| fence.began.is_some())
             || self.command_is(|request| matches!(request, Request::GetStatus))
     }
 
-    /// PSP 18.13: late answers come before the echo of Synchronize, so until then only what cannot be late is believed.
+    /// Assumption 13: late answers come before the echo of Synchronize, so until then only what cannot be late is believed.
     fn frame_while_opening(&mut self, response: Response, now: Timestamp) {
         let fits = match &response {
             Response::Result(_) => self.command_is(|request| matches!(request, Request::Reset)),
@@ -454,8 +454,8 @@ impl Exchanges {
         self.lose(Loss::OutOfStep, now);
     }
 
-    /// Reset, Synchronize or a restart have dropped the card flow without a frame (PSP 18.2), unless it was asked for later than
-    /// what tells us so. A hold may still come of an Auth (PSP 18.8), so that one is in doubt.
+    /// Reset, Synchronize or a restart have dropped the card flow without a frame (assumption 2), unless it was asked for later than
+    /// what tells us so. A hold may still come of an Auth (assumption 8), so that one is in doubt.
     fn flow_dropped(&mut self, asked_at: Option<u64>, now: Timestamp) {
         if self.flow.as_ref().is_none_or(|flow| flow.place > asked_at) {
             return;

@@ -44,7 +44,7 @@ pub enum SendError {
 /// The host's end: encodes requests, decodes responses. What the terminal's family does not know is not encoded.
 ///
 /// It follows the block format by itself (PSP, Protocol, option 0x04): the answer to Protocol is the last frame before the format
-/// that it agrees on, the answer to Reset the last one before the default block (PSP 18.2).
+/// that it agrees on, the answer to Reset the last one before the default block (assumption 2).
 #[derive(Clone, Debug)]
 pub struct HostCodec {
     envelope: Envelope,
@@ -70,7 +70,7 @@ impl HostCodec {
         }
     }
 
-    /// Says whether a Get Status waits for its answer (PSP conflict C1).
+    /// Says whether a Get Status waits for its answer (conflict C1).
     pub fn set_status_outstanding(&mut self, outstanding: bool) {
         self.status_outstanding = outstanding;
     }

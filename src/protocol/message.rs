@@ -156,7 +156,7 @@ const RESPONSE_OF: [Option<ResponseKind>; 256] = {
 };
 
 impl RequestKind {
-    /// Whether its code is a setting (PSP conflicts C2 and C3).
+    /// Whether its code is a setting (conflicts C2 and C3).
     const fn is_movable(self) -> bool {
         matches!(self, Self::ReadCard | Self::SelectLanguage | Self::UiRequest)
     }

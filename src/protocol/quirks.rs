@@ -11,13 +11,13 @@ use super::frame::{MAGIC, TERMINAL_PREAMBLE};
 /// What is believed of one terminal. The documented values are [`Quirks::of`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
-    /// The code of Read Card (PSP conflict C2).
+    /// The code of Read Card (conflict C2).
     pub read_card: u8,
-    /// The code of Select Language (PSP conflict C2).
+    /// The code of Select Language (conflict C2).
     pub select_language: u8,
-    /// The code of UI Request (PSP conflict C3).
+    /// The code of UI Request (conflict C3).
     pub ui_request: u8,
-    /// Whether a Result of two bytes may be the answer to a Get Status that waits for one (PSP conflict C1).
+    /// Whether a Result of two bytes may be the answer to a Get Status that waits for one (conflict C1).
     pub status_as_result: bool,
     /// The first byte of the terminal's frames.
     pub preamble: Accepted,

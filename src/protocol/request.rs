@@ -40,7 +40,7 @@ pub enum Request {
     RequestIds,
     /// 0x34, in ENABLED only. Answered when a card is read.
     StartSession(StartSession),
-    /// 0x41 or 0x40 (PSP conflict C2), Apollo only. Answered when a card is read, as Start Session.
+    /// 0x41 or 0x40 (conflict C2), Apollo only. Answered when a card is read, as Start Session.
     ReadCard(ReadCard),
     /// 0x36, in WAIT_AUTH only. Places a hold.
     AuthSession,
@@ -70,11 +70,11 @@ pub enum Request {
         /// How many sessions to skip, or bytes (PSP, List Sessions).
         offset: u8,
     },
-    /// 0x56, in ENABLED only. What it does to the money is unknown (assumed: nothing, PSP 18.11), so the program never sends it.
+    /// 0x56, in ENABLED only. What it does to the money is unknown (nothing, says assumption 11), so the program never sends it.
     RemoveSessions(RawPayload),
     /// 0x28, Apollo only. Answered by Result; buttons come later, as UI Event.
     UiRequest(Ui),
-    /// 0x40 or 0x41 (PSP conflict C2), Apollo only, always allowed. Its payload is unknown. Answered by Result (assumed).
+    /// 0x40 or 0x41 (conflict C2), Apollo only, always allowed. Its payload is unknown. Answered by Result (assumed).
     SelectLanguage(RawPayload),
     /// 0x38, Apollo only, after Proprietary Card Read: a C-APDU. Answered by Proprietary Card Response.
     ProprietaryExchange(RawPayload),

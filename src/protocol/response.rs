@@ -35,7 +35,7 @@ pub enum Response {
     Synchronize,
     /// 0x13, what was accepted of Protocol.
     Protocol(Protocol),
-    /// 0x26 (PSP conflict C1: two pages say 0x00; see [`Quirks::status_as_result`]).
+    /// 0x26 (conflict C1: two pages say 0x00; see [`Quirks::status_as_result`]).
     Status(Status),
     /// 0x27.
     Ids(Ids),
@@ -98,7 +98,7 @@ pub struct Context {
     pub family: Family,
     /// The format of the block: how long the length of data objects is.
     pub format: BlockFormat,
-    /// When reading, whether a Get Status waits for its answer: only then may a Result of two bytes be one (PSP conflict C1).
+    /// When reading, whether a Get Status waits for its answer: only then may a Result of two bytes be one (conflict C1).
     pub status_outstanding: bool,
     /// What is believed of the terminal.
     pub quirks: Quirks,

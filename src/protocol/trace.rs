@@ -349,7 +349,7 @@ fn explain_response(page: &mut Page, response: &Response, payload: &[u8]) {
     }
 }
 
-/// PSP conflict C1: the status that a Result of two bytes may be.
+/// Conflict C1: the status that a Result of two bytes may be.
 fn status_instead(payload: &[u8]) -> Option<String> {
     let &[state, running @ (0 | 1)] = payload else {
         return None;

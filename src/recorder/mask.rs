@@ -52,7 +52,7 @@ pub(super) fn mask(from: Direction, family: Family, quirks: &Quirks, frame: &mut
             let context = Context { quirks: *quirks, ..Context::of(family, format) };
             match Response::decode(code, payload, &context) {
                 Ok(response) => Some(in_response(&response, format, quirks)),
-                // PSP conflict C1: a Result of two bytes may be a status, and neither holds card data.
+                // Conflict C1: a Result of two bytes may be a status, and neither holds card data.
                 Err(_) if code == 0x00 && payload.len() <= 2 => Some(CardData::Nowhere),
                 Err(_) => None,
             }

@@ -85,7 +85,7 @@ impl Replay {
             self.host.take(&mut found, Message::Response);
         }
         for message in found.iter().flatten() {
-            // PSP conflict C1, as the link knows it.
+            // Conflict C1, as the link knows it.
             match message {
                 Message::Request(Request::GetStatus) => self.host.codec.set_status_outstanding(true),
                 Message::Response(Response::Status(_)) => self.host.codec.set_status_outstanding(false),

@@ -146,7 +146,7 @@ struct Books {
     holds: Vec<Hold>,
     /// The card of each hold, in the same order.
     cards: Vec<CardHash>,
-    /// The newest hold of each number: a terminal may give a number twice (PSP 18, point 10).
+    /// The newest hold of each number: a terminal may give a number twice (assumption 10).
     newest: HashMap<(TerminalId, TerminalSessionId), usize>,
     policies: HashMap<CardHash, Policy>,
     default_policy: Policy,

@@ -141,7 +141,7 @@ impl Command {
         }
     }
 
-    /// Whether a terminal takes it in this state (PSP, States, and section 18, points 2, 4, 5 and 11).
+    /// Whether a terminal takes it in this state (PSP, States, and assumptions 2, 4, 5 and 11).
     pub(super) const fn allowed_in(self, state: TerminalState) -> bool {
         use TerminalState::{Disabled, Enabled, Offline, Online, WaitAuth, WaitCard};
         match self {

@@ -86,7 +86,7 @@ impl SimHandle {
         self.stage.lay(None);
     }
 
-    /// The power fails and comes back at once; its sessions stay (PSP 18, point 2).
+    /// The power fails and comes back at once; its sessions stay (assumption 2).
     pub fn power_cycle(&self) {
         self.stage.power_cycle(false);
     }
@@ -134,7 +134,7 @@ impl SimHandle {
         self.plan(command, if processed { Fault::CutAfter } else { Fault::CutBefore });
     }
 
-    /// The bank receives the next Auth and makes the hold, but the link is cut and nobody is told (PSP 18, point 8).
+    /// The bank receives the next Auth and makes the hold, but the link is cut and nobody is told (assumption 8).
     pub fn approve_while_cut(&self) {
         self.plan(Command::Auth, Fault::CutAfter);
     }

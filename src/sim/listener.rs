@@ -1,4 +1,4 @@
-//! Serves a simulated terminal over TCP or TLS. The newest connection wins (PSP 18, point 3).
+//! Serves a simulated terminal over TCP or TLS. The newest connection wins (assumption 3).
 
 use std::future::Future;
 use std::io;

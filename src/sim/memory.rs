@@ -1,4 +1,4 @@
-//! The sessions that a terminal remembers, in memory that outlives its power (PSP 18, point 2), and the dead-man timer of each.
+//! The sessions that a terminal remembers, in memory that outlives its power (assumption 2), and the dead-man timer of each.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Memory {
         self.open.iter().any(|session| session.reference == reference)
     }
 
-    /// A number for a new session. PSP 18, point 10: not reused, unless the terminal is one that does.
+    /// A number for a new session (assumption 10): not reused, unless the terminal is one that does.
     /// `promised` have been taken for questions that are still on their way to the bank.
     pub(super) fn number(&mut self, reference: SessionReference, quirks: &Quirks, promised: &[u32]) -> TerminalSessionId {
         if quirks.id_is_reference {
@@ -71,7 +71,7 @@ impl Memory {
         self.open.clear();
     }
 
-    /// Asks the bank for a hold, and remembers it. A hold keeps the Setup that was in force when it was made (PSP 18, point 4).
+    /// Asks the bank for a hold, and remembers it. A hold keeps the Setup that was in force when it was made (assumption 4).
     pub(super) fn hold(&mut self, question: &Question<'_>, setup: Setup, quirks: &Quirks, at: Timestamp) -> Decision {
         let decision = self.bank.authorise(question, at);
         if let Decision::Held(amount) = decision {
@@ -149,7 +149,7 @@ impl Memory {
     }
 }
 
-/// PSP 18, point 4: 0 and the largest number mean never.
+/// Assumption 4: 0 and the largest number mean never.
 fn dead_man(setup: Setup, quirks: &Quirks, from: Timestamp) -> Option<(Timestamp, TimeoutAction)> {
     let ends = match setup.timeout_seconds {
         0 => quirks.zero_is_at_once,

@@ -1,5 +1,5 @@
 //! The other side of the wire: simulated terminals of both families, and the bank behind them. They are the real thing with
-//! handles: they follow PSP (where it is silent, its section 18), never decide what a test hopes for, and go wrong only when told.
+//! handles: they follow PSP (where it is silent, the assumptions below), never decide what a test hopes for, and go wrong only when told.
 //!
 //! ```text
 //!  SimHandle (cards, faults, observation)
@@ -10,6 +10,8 @@
 //! ```
 //!
 //! A [`Depot`] opens several terminals with one bank. Production code never imports this folder.
+//!
+#![doc = include_str!("assumptions.md")]
 
 mod bank;
 mod card;

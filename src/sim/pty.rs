@@ -1,7 +1,7 @@
 //! Serves a simulated P6X over a pseudo terminal, which to a host is a serial device.
 //!
 //! A line has no connection: the terminal does not notice that the host has gone, and what it says while nobody has the device
-//! open is lost (PSP 18, point 3). To the kernel, though, a pseudo terminal has: once its last opener closes it, reading the other
+//! open is lost (assumption 3). To the kernel, though, a pseudo terminal has: once its last opener closes it, reading the other
 //! end fails, and what was written but not read waits for the next opener. So the simulator keeps the device open itself, and
 //! learns by inotify when a host opens and closes it.
 

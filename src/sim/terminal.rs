@@ -1,5 +1,5 @@
 //! A simulated terminal: a machine that hears requests and cards, asks its bank, and answers. It follows PSP, States, and
-//! where the pages are silent, PSP 18 "Assumed until Payter answers". It does no I/O and knows no clock.
+//! where the pages are silent, the assumptions of [`super`]. It does no I/O and knows no clock.
 //!
 //! ```text
 //!   OFFLINE ──Synchronize──► ONLINE ──Setup──► DISABLED ──Enable──► ENABLED ◄──────────────────────┐
@@ -38,7 +38,7 @@ use holds::Underway;
 /// PSP, Timeouts: after so long without a request an Apollo closes the connection.
 const IDLE_CLOSE: Duration = Duration::from_secs(20);
 
-/// So many session ids fit into a page of List Sessions (PSP 18, point 11): L = 255 = magic, code, total, and four bytes each.
+/// So many session ids fit into a page of List Sessions (assumption 11): L = 255 = magic, code, total, and four bytes each.
 pub(super) const SESSIONS_PER_PAGE: usize = 63;
 
 /// PSP, Errors.
@@ -235,7 +235,7 @@ impl SimTerminal {
             Heard::Damaged if self.quirks.ignore_damaged => return,
             Heard::Damaged => return self.refuse(command, Reason::INCORRECT_CHECKSUM, out),
         };
-        // PSP 18, point 12: options of the other family are no fault.
+        // Assumption 12: options of the other family are no fault.
         if command != Command::Protocol && request.supported_by(self.family).is_err() {
             return self.refuse(command, INCORRECT_MESSAGE, out);
         }

@@ -1,5 +1,5 @@
 //! Bytes at the terminal's end of a wire. Payloads are those of [`crate::protocol`]; frames are found and written here, since a
-//! terminal does what no host does: it answers a frame whose checksum is wrong (PSP 18, point 14) and can be told to send bad ones.
+//! terminal does what no host does: it answers a frame whose checksum is wrong (assumption 14) and can be told to send bad ones.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -13,7 +13,7 @@ use crate::protocol::{self, BlockFormat, Dol, Family, ProtocolError, Request, Re
 /// The first byte of every frame from a host (PSP, Frame format).
 const HOST_PREAMBLE: u8 = 0xCC;
 
-/// PSP conflict C1: some pages give Get Status Response the code of Result.
+/// Conflict C1: some pages give Get Status Response the code of Result.
 const RESULT: u8 = 0x00;
 
 /// The longest extended block that a simulated terminal takes or sends; a longer one is noise. PSP names no limit.
@@ -80,7 +80,7 @@ pub(super) fn write(response: &Response, style: Style, family: Family, quirks: &
     let format = if style.extended { BlockFormat::Extended } else { BlockFormat::Default };
     let mut payload = BytesMut::new();
     match response {
-        // PSP 18, point 1: with reasons, an OK has two bytes as well.
+        // Assumption 1: with reasons, an OK has two bytes as well.
         Response::Result(Verdict::Ok) if style.detailed => payload.put_slice(&[0x00, 0x00]),
         Response::Result(Verdict::NotOk(Some(reason))) if quirks.reason_first => payload.put_slice(&[reason.0, 0x01]),
         _ => response.encode(&mut payload, &Context { quirks: quirks.codec(family), ..Context::of(family, format) })?,

@@ -34,7 +34,7 @@
 //!   for the tests with the real binary.
 //! * Threads. The program runs its terminals on several arbiters; here there is one, and every interleaving is one of actix's queues.
 //! * HTTP, TLS, termios, sockets: wires are pipes of memory, and people call the fleet as the API does, without the API.
-//! * What a real terminal does otherwise than `sim` assumes (PSP 18). Some of its points are drawn the other way round, not all.
+//! * What a real terminal does otherwise than `sim` assumes. Some of its points are drawn the other way round, not all.
 //! * Mistakes that codec and simulator share: they use one codec. The golden bytes are for those.
 //! * Jumps of the clock while the program runs: it does not look at the wall clock then. It is set while the program is down.
 //! * After an answer was forged with a right checksum no host can know the truth: those terminals (one seed in twenty-five has some) are not

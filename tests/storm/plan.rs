@@ -188,7 +188,7 @@ fn terminal(dice: &mut Dice, number: u32, policy: &Policy, forgets: bool) -> (Te
     (settings, sim)
 }
 
-/// What PSP 18 assumes, and now and then the opposite of a point of it.
+/// What is assumed of terminals, and now and then the opposite of a point of it.
 fn quirks(dice: &mut Dice, forgets: bool) -> Quirks {
     let mut quirks = Quirks::default();
     let mut now_and_then = || dice.chance(0.06);

@@ -530,7 +530,7 @@ fn ui_request_with_an_opacity() {
 }
 
 /// Not published, but the two halves of a doubt: a Result of two bytes is a reason, or the status that somebody asked for
-/// (PSP conflict C1).
+/// (conflict C1).
 #[test]
 fn a_result_of_two_bytes() {
     let captioned = "AA  # preamble: terminal

@@ -30,7 +30,7 @@ fn in_extended_block() {
     rig.finish();
 }
 
-/// The opposite of what PSP 18 assumes, as far as a program can do its work all the same. On a P6X, another preamble and magic, too.
+/// The opposite of what is assumed of terminals, as far as a program can do its work all the same. On a P6X, another preamble and magic, too.
 #[test]
 fn on_terminals_that_differ() {
     let rig = Rig::pair().connectors(2).timeout("commit", "\"2s\"").start();

@@ -163,7 +163,7 @@ fn settles(request: &Request) -> bool {
     matches!(request, Request::ListSessions { .. }) || (is_money(request) && !matches!(request, Request::StartSession(_)))
 }
 
-/// The terminal: answers in order (PSP 18.13) and remembers what it answered to whom. The machine's own requests have no ticket.
+/// The terminal: answers in order (assumption 13) and remembers what it answered to whom. The machine's own requests have no ticket.
 struct Terminal {
     state: TerminalState,
     flow: Option<u64>,
@@ -247,7 +247,7 @@ impl Terminal {
                 self.state = TerminalState::WaitAuth;
                 self.say(flow, Response::CardRead(Dol::default()));
             }
-            // PSP 18.7: a card that nobody authorises is dropped without a word.
+            // Assumption 7: a card that nobody authorises is dropped without a word.
             _ if flow.is_none() => {}
             (0 | 1, false) => {
                 let session = TerminalSessionId(flow.unwrap_or_default() as u32);

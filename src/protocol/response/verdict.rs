@@ -5,7 +5,7 @@ use crate::protocol::fields::Fields;
 
 use super::{Context, Response};
 
-/// Reads a Result, or what PSP conflict C1 says that a Result may be.
+/// Reads a Result, or what conflict C1 says that a Result may be.
 pub(super) fn decode_result(payload: &[u8], context: &Context) -> Result<Response, ProtocolError> {
     if let (true, &[state, running @ (0 | 1)]) = (context.status_outstanding && context.quirks.status_as_result, payload)
         && let Some(state) = TerminalState::of_byte(state)

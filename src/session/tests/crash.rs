@@ -131,7 +131,7 @@ fn banks(records: &[Entry]) -> Vec<Bank> {
             Fact::DisposalDecided { decision: Decision::Void, .. } => asked = Some(Bank::GaveBack),
             Fact::AttemptStarted { .. } => banks.extend(asked.filter(|asked| !banks.contains(asked))),
             Fact::AttemptUnanswered { .. } => doubtful = true,
-            // Not OK to an attempt before which no other was unanswered proves that nothing was done (PSP 18.9).
+            // Not OK to an attempt before which no other was unanswered proves that nothing was done (assumption 9).
             Fact::AttemptUnsent { .. } | Fact::AttemptRefused { .. } if !doubtful => banks = vec![Bank::Holds],
             Fact::Disposed { .. } => banks = asked.into_iter().collect(),
             _ => {}

@@ -97,13 +97,13 @@ impl SimTerminal {
         if start.amount.is_zero() {
             return self.refuse(command, INCORRECT_MESSAGE, out);
         }
-        // PSP 18, point 6. A question that is still underway may yet become a session.
+        // Assumption 6. A question that is still underway may yet become a session.
         let open =
             self.memory.has_reference(start.reference) || self.underway.iter().any(|question| question.is_for(start.reference));
         if open && !self.quirks.takes_duplicates {
             return self.refuse(command, Reason::DUPLICATE_SESSION, out);
         }
-        // PSP 18, point 6: no immediate OK.
+        // Assumption 6: no immediate OK.
         if self.quirks.start_says_ok {
             self.ok(command, out);
         }
@@ -187,7 +187,7 @@ impl SimTerminal {
                 self.tell_timeout(self.quirks.on_card_timeout, command, out);
             }
             FlowStep::WaitAuth { .. } => {
-                // PSP 18, point 7: silently, as far as events go.
+                // Assumption 7: silently, as far as events go.
                 self.drop_flow();
                 self.state = TerminalState::Enabled;
                 self.tell_timeout(self.quirks.on_auth_timeout, command, out);

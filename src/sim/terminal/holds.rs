@@ -15,7 +15,7 @@ use crate::sim::command::Command;
 use crate::sim::wire;
 use crate::time::Timestamp;
 
-/// A question on its way to the bank. It arrives even when the flow that asked it is gone (PSP 18, point 8).
+/// A question on its way to the bank. It arrives even when the flow that asked it is gone (assumption 8).
 #[derive(Clone, Debug)]
 pub(super) struct Underway {
     arrives: Timestamp,
@@ -185,7 +185,7 @@ impl SimTerminal {
         self.say(Response::SessionList(SessionList { total, sessions }), Command::ListSessions, out);
     }
 
-    /// PSP 18, point 11: it only forgets; the bank keeps the holds.
+    /// Assumption 11: it only forgets; the bank keeps the holds.
     pub(super) fn remove_sessions(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         if self.quirks.remove_voids {
             self.memory.void_all(now);

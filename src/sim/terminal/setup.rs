@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 impl SimTerminal {
     pub(super) fn reset(&mut self, out: &mut Vec<Output>) {
         self.tell_dropped_flow(Command::Reset, out);
-        // PSP 18, point 2: answered in the format that was in force.
+        // Assumption 2: answered in the format that was in force.
         self.ok(Command::Reset, out);
         self.go_offline();
         self.forget_at(Occasion::Reset);
@@ -37,7 +37,7 @@ impl SimTerminal {
         if !(1..=3).contains(&wanted.version) {
             return self.refuse(Command::Protocol, INCORRECT_MESSAGE, out);
         }
-        // PSP 18, point 12: options of the other family are left out of the echo.
+        // Assumption 12: options of the other family are left out of the echo.
         let options = Options(wanted.options.0 & self.family.options().0 & self.quirks.accepted_options.0);
         let echoed = if self.quirks.echoes_all_options { wanted.options } else { options };
         let echo = Protocol { version: wanted.version, options: echoed };
@@ -76,7 +76,7 @@ impl SimTerminal {
         }
     }
 
-    /// PSP 18, points 2 and 3: no card flow, default block, no options. Sessions stay.
+    /// Assumptions 2 and 3: no card flow, default block, no options. Sessions stay.
     pub(super) fn go_offline(&mut self) {
         self.state = TerminalState::Offline;
         self.style = Style::default();

@@ -115,7 +115,7 @@ async fn answers_are_held_until_granted_and_delays_keep_their_order() {
     line.terminal.release_answers();
     assert_eq!(line.listen(), [frame(SYNCHRONIZED)]);
 
-    // PSP 18, point 13: late Results come before the echo of Synchronize.
+    // Assumption 13: late Results come before the echo of Synchronize.
     line.terminal.plan(Command::Setup, Fault::Delay(Duration::from_secs(3)));
     assert_eq!(line.say(SETUP), []);
     assert_eq!(line.say(SYNCHRONIZE), []);

@@ -1,4 +1,4 @@
-//! The opposite of each assumption of PSP 18 that can be switched.
+//! The opposite of each assumption that can be switched.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn frames_as_they_may_look() {
     let ok = Response::Result(Verdict::Ok);
     let style = |extended, detailed| Style { extended, detailed };
     for (response, style, quirks, bytes) in [
-        // PSP conflict C1, both sides of it.
+        // Conflict C1, both sides of it.
         (&status, style(false, false), &plain, [0xAA, 0x04, 0x3C, 0x26, 0x10, 0x01, 0x21].as_slice()),
         (
             &status,

@@ -1,4 +1,4 @@
-//! Every request in every state (PSP, States; section 18), and what moves a terminal besides requests.
+//! Every request in every state (PSP, States, and the assumptions), and what moves a terminal besides requests.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ fn result_ok() {
     );
 }
 
-/// PSP 18, point 12: two bytes, too, unless a setting says otherwise.
+/// Assumption 12: two bytes, too, unless a setting says otherwise.
 #[test]
 fn card_read() {
     is_extended_response(

@@ -108,7 +108,7 @@ fn start_session_with_data_objects() {
     );
 }
 
-/// PSP conflict C2: 0x41 unless a setting says otherwise.
+/// Conflict C2: 0x41 unless a setting says otherwise.
 #[test]
 fn read_card() {
     is_apollo_request(
@@ -305,7 +305,7 @@ fn ui_carousel() {
     );
 }
 
-/// PSP conflict C2: 0x40 unless a setting says otherwise. The payload is unknown; this one is of our making.
+/// Conflict C2: 0x40 unless a setting says otherwise. The payload is unknown; this one is of our making.
 #[test]
 fn select_language() {
     is_apollo_request(
@@ -399,7 +399,7 @@ fn control() {
     );
 }
 
-/// PSP conflicts C2, C3 and the layout of UI Request: the same requests, to a terminal that is believed otherwise.
+/// Conflicts C2, C3 and the layout of UI Request: the same requests, to a terminal that is believed otherwise.
 #[test]
 fn quirks_of_requests() {
     let quirks = Quirks {

@@ -111,7 +111,7 @@ async fn session_list_on_p6x() {
     list_sessions().await;
 }
 
-/// The program never sends it: it only forgets (PSP 18, point 11), and the hold is then beyond reach.
+/// The program never sends it: it only forgets (assumption 11), and the hold is then beyond reach.
 async fn remove_sessions(family: Family) {
     let mut bench = Bench::holding(family, PLAIN, 2500).await;
     let request = Request::RemoveSessions(RawPayload::default());

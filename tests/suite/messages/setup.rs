@@ -46,7 +46,7 @@ async fn synchronize_on_p6x() {
     synchronize(P6X).await;
 }
 
-/// Every option of the family is accepted; what only the other one has is left out of the echo (PSP 18, point 12).
+/// Every option of the family is accepted; what only the other one has is left out of the echo (assumption 12).
 async fn protocol(family: Family, accepted: u32) {
     let mut bench = Bench::new(family).await;
     bench.ask(Request::Synchronize).await;
@@ -139,7 +139,7 @@ async fn get_status_on_p6x() {
     get_status(P6X).await;
 }
 
-/// As other pages have it: with the code of Result (PSP conflict C1). Results of two bytes are told from it all the same.
+/// As other pages have it: with the code of Result (conflict C1). Results of two bytes are told from it all the same.
 #[actix::test]
 async fn status_on_apollo() {
     let mut bench = Bench::new(APOLLO).await;
@@ -218,7 +218,7 @@ async fn select_language_on_apollo() {
     bench.was_told(&request);
 }
 
-/// Either side of PSP conflict C2: a terminal with the codes exchanged takes it as Read Card and refuses it, and nothing is lost.
+/// Either side of conflict C2: a terminal with the codes exchanged takes it as Read Card and refuses it, and nothing is lost.
 #[actix::test]
 async fn select_language_on_an_apollo_with_other_codes() {
     let mut bench = Bench::new(APOLLO).await;
