@@ -65,9 +65,8 @@ fn schemathesis_finds_nothing() {
     eprintln!("{summary}");
     assert!(output.status.success(), "{said}");
     let described = std::fs::read_to_string(root().join(SNAPSHOT)).unwrap().matches("\"operationId\"").count();
-    // The stream of events has no end and is left out; schemathesis counts it as one or as two.
-    let tested = [1, 2].map(|left_out| format!("Tested: {}", described - left_out));
-    assert!(tested.iter().any(|tested| summary.contains(tested)), "every operation was asked: {summary}");
+    // All but the stream of events, which has no end, and the document itself, which schemathesis has read before.
+    assert!(summary.contains(&format!("Tested: {}\n", described - 2)), "every operation was asked: {summary}");
     rig.finish();
 }
 
