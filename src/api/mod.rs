@@ -147,7 +147,7 @@ const STOP_LIMIT_SECONDS: u64 = 3;
 /// So many more than there may be are accepted, so that the ones that have to go can be told.
 const CONNECTIONS_BEYOND: usize = 256;
 
-/// Contract: a commit or void answers within 20 s. One second is left for the way.
+/// A commit or void answers within 20 s (README, The API). One second is left for the way.
 const ANSWER_LIMIT: Duration = Duration::from_secs(19);
 
 /// Listens at once, with TLS if there is a certificate to show, and serves the depot called `site` for as long as the server is

@@ -49,7 +49,8 @@ const TAGS: [(&str, &str); 6] = [
 
 /// Which operations are never refused for being too many: what ends, keeps or protects a hold, and probes.
 pub(super) fn unlimited(path: &str) -> bool {
-    path.starts_with("/v1/sessions/{id}/") || path == "/healthz" || path == "/readyz"
+    let of_a_session = path.starts_with("/v1/sessions/{id}/") && !path.ends_with("/story");
+    of_a_session || path == "/healthz" || path == "/readyz"
 }
 
 /// The description of this API

@@ -9,7 +9,7 @@ use crate::journal::record;
 use crate::protocol;
 use crate::terminal::view;
 
-/// Every value of a session's `state` (contract).
+/// Every value of a session's `state`.
 pub(super) const STATES: [&str; 14] = [
     "waiting_card",
     "card_read",

@@ -43,7 +43,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .serve(__path_withdraw, withdraw);
 }
 
-/// Contract: `?wait=` of a reader; who wants to wait longer asks again.
+/// `?wait=` of a reader; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Cancel is one command of the terminal's, whose time-out is 5 s.
@@ -52,7 +52,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 /// How long after the time for an answer the last word of a wait is still listened to.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// An Apollo shows it as its reference string (contract).
+/// An Apollo shows it as its reference string (README, The API).
 const REFERENCE_MAX: usize = 63;
 
 /// Longer ones are no keys.
@@ -264,7 +264,7 @@ async fn void(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Dat
     dispose(&api, &request, id, Command::Void).await
 }
 
-/// Decides, and waits for the terminal as long as the contract allows. From the decision on nothing is a failure any more:
+/// Decides, and waits for the terminal as long as an answer may take. From the decision on nothing is a failure any more:
 /// whatever happens next, the answer says that it is durable.
 async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Command) -> Result<HttpResponse, Problem> {
     let limit = wait(&Query::of(request, &["wait"])?, ANSWER_LIMIT)?.unwrap_or(ANSWER_LIMIT);

@@ -1,4 +1,4 @@
-//! What goes out as JSON. The names and meanings are those of the contract; the domain types are free to change beneath.
+//! What goes out as JSON. The names and meanings are promised to those who read it; the domain types are free to change beneath.
 //! What is not known is `null` and never left out.
 
 use serde::Serialize;

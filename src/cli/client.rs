@@ -96,8 +96,8 @@ pub enum Failure {
     Output(#[from] io::Error),
 }
 
-/// An answer that takes longer is none.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// An answer that takes longer is none. A reconciliation may take a minute.
+const TIME_LIMIT: Duration = Duration::from_secs(65);
 
 /// How long a session's name is.
 const WHOLE_NAME: usize = 36;

@@ -49,7 +49,7 @@ pub(super) fn former(configured: &[TerminalSettings], ledger: &Ledger) -> Vec<Te
         let opened = oldest.get(id);
         let Some(kept) = device(known, opened.copied()) else { continue };
         let present = configured.iter().find(|settings| settings.id == *id);
-        if present.is_some_and(|present| kept.get("family").and_then(Value::as_str) == Some(present.family.as_str())) {
+        if present.is_some_and(|present| same_device(kept, &config::remember(present))) {
             continue;
         }
         match config::recall(id, kept) {
@@ -67,6 +67,11 @@ pub(super) fn former(configured: &[TerminalSettings], ledger: &Ledger) -> Vec<Te
 fn device(known: &[(Timestamp, Value)], at: Option<Timestamp>) -> Option<&Value> {
     let Some(at) = at else { return known.last().map(|(_, kept)| kept) };
     let (_, then) = known.iter().rfind(|(since, _)| *since <= at).or_else(|| known.first())?;
-    let same = |(_, kept): &&(Timestamp, Value)| kept.get("family") == then.get("family");
-    known.iter().rfind(same).map(|(_, kept)| kept)
+    known.iter().rfind(|(_, kept)| same_device(kept, then)).map(|(_, kept)| kept)
+}
+
+/// Whether these may be the settings of one device: its family is the same, and no two serial numbers say that it is not.
+fn same_device(one: &Value, other: &Value) -> bool {
+    let serial_numbers = (one.get("serial_number"), other.get("serial_number"));
+    one.get("family") == other.get("family") && !matches!(serial_numbers, (Some(one), Some(other)) if one != other)
 }

@@ -57,6 +57,8 @@ pub(super) struct FleetActor {
     pub(super) members: BTreeMap<TerminalId, Member>,
     /// Terminals, or settings of terminals that run, that are to hold as soon as nobody is in their way.
     pub(super) waiting: BTreeMap<TerminalId, TerminalSettings>,
+    /// When those who wait are looked at again.
+    pub(super) settling: Option<SpawnHandle>,
     /// Terminals that take no new card flows when they begin, by somebody's wish.
     pub(super) drained: BTreeSet<TerminalId>,
     /// Terminals that are not configured as they were, and had something open when the program was last stopped.
@@ -78,7 +80,19 @@ impl FleetActor {
         let configured = by_name(terminals);
         let waiting = configured.clone();
         let members = BTreeMap::new();
-        Self { inner, supervision, configured, members, waiting, drained, leavers, arbiters, dealt: 0, going_down: None }
+        Self {
+            inner,
+            supervision,
+            configured,
+            members,
+            waiting,
+            settling: None,
+            drained,
+            leavers,
+            arbiters,
+            dealt: 0,
+            going_down: None,
+        }
     }
 
     /// A terminal begins, with what is open on it; `leaving` says why it is to go again.
@@ -190,6 +204,8 @@ impl FleetActor {
         let entry = Entry { at: self.inner.clock.now(), terminal: Some(terminal.clone()), session: None, fact: Fact::Rebuilt };
         let read = self.open_sessions(&terminal, entry);
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
+            // Nobody begins any more; what is open stands in the journal.
+            _ if this.going_down.is_some() => this.all_gone(),
             Ok(sessions) => {
                 // What was durable when the actor crashed may not have been shown yet.
                 sessions.iter().for_each(|session| this.inner.board.publish_session(session));
@@ -232,7 +248,7 @@ impl FleetActor {
         }
     }
 
-    fn all_gone(&mut self) {
+    pub(super) fn all_gone(&mut self) {
         let all_gone = self.members.values().all(|member| member.actor.is_none());
         if let Some(done) = self.going_down.take_if(|_| all_gone) {
             // Whoever waited may have given up.

@@ -3,17 +3,20 @@
 //! ```text
 //!  added ───► waiting ──────────────────────────────► runs ──────────► leaves ───────────────────────────► gone
 //!                 │  nobody who leaves has its name     │  removed, or   no new cards; disposals go on       its series end,
-//!                 │  with another family, or its link   │  another family   until nothing is open            its name and link
-//!                 ▼                                     ▼                                                    are free
-//!            until whoever leaves is gone      changed: other settings, and another link only if they need it
+//!                 │  or its link, and nothing is open   │  another device   until nothing is open            its name and link
+//!                 ▼  behind a link that moves           ▼                                                    are free
+//!            until that is so                  changed: other settings, and another link only if they need it
 //! ```
+//!
+//! What is open on a device can be disposed of on that device alone. So a link that leads elsewhere is followed only when nothing is
+//! open behind the old one, or when the serial number says that the same device answers there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::id::TerminalId;
 use crate::journal::record::DeadManAction;
@@ -24,12 +27,15 @@ use crate::terminal::configure::{Configure, Leave};
 use crate::terminal::view::{LinkState, View};
 use crate::terminal::{Refusing, TerminalSettings};
 
-use super::actor::FleetActor;
+use super::actor::{FleetActor, Member};
 use super::difference::{Difference, exclude_each_other};
 use super::supervision::Supervision;
 
 /// A terminal's actor says at once what is open; one that does not is asked no longer than this, and the board tells instead.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often those who wait are looked at.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a terminal that is configured no more takes no cards.
 pub(super) const TAKEN_OUT: &str = "it was taken out of the configuration, and goes when nothing is open on it";
@@ -90,27 +96,54 @@ impl FleetActor {
             }
         }
         self.inner.watch.strand(&self.inner.places.names());
+        // Who waits for sessions of somebody who stays is told by nobody that they are over.
+        if let Some(before) = self.settling.take() {
+            ctx.cancel_future(before);
+        }
+        if !self.waiting.is_empty() && self.going_down.is_none() {
+            self.settling = Some(ctx.run_later(SETTLE_AGAIN, Self::settle));
+        }
     }
 
     /// Why a terminal cannot run yet, or not yet with its new settings.
     fn waits_for(&self, wanted: &TerminalSettings) -> Option<String> {
-        let same = self.members.get(&wanted.id).filter(|member| member.settings.family != wanted.family);
-        if let Some(member) = same {
-            let (before, after) = (member.settings.family.as_str(), wanted.family.as_str());
-            return Some(format!("it was configured as {before}, and is {after} when nothing is open on it any more"));
+        if let Some(member) = self.members.get(&wanted.id) {
+            let open = self.open_on_board(&wanted.id).len();
+            if Change::between(&member.settings, wanted).replaces {
+                return Some("it is another device now, which follows when nothing is open on the one before".to_owned());
+            }
+            if open > 0 && self.may_lead_elsewhere(&member.settings, wanted) {
+                return Some(format!(
+                    "{open} sessions are open on it, and its new link may lead to another device: it follows when they are over, or \
+                     at once with a serial_number that is this device's"
+                ));
+            }
         }
-        let in_the_way = |settings: &TerminalSettings| settings.id != wanted.id && exclude_each_other(settings, wanted);
-        let leaving = self.members.values().filter(|member| member.leaving.is_some()).map(|member| &member.settings);
-        leaving.into_iter().find(|settings| in_the_way(settings)).map(|settings| {
-            format!("it has the link of {}, which is configured no more but still has something open", settings.id)
-        })
+        let in_the_way = |member: &&Member| {
+            let id = &member.settings.id;
+            let stays = member.leaving.is_some() || !self.open_on_board(id).is_empty();
+            *id != wanted.id && stays && exclude_each_other(&member.settings, wanted)
+        };
+        let other = self.members.values().find(in_the_way)?;
+        let configured = if other.leaving.is_some() { ", which is configured no more but" } else { ", which" };
+        Some(format!("it has the link of {}{configured} still has something open", other.settings.id))
+    }
+
+    /// Whether nobody can say that the same device answers behind the new link.
+    fn may_lead_elsewhere(&self, before: &TerminalSettings, after: &TerminalSettings) -> bool {
+        let identity = self.inner.board.terminal(&before.id).and_then(|view| view.identity.clone());
+        let known = before.serial_number.clone().or(identity.map(|identity| identity.serial_number));
+        before.link.address.place() != after.link.address.place()
+            && (after.serial_number.is_none() || after.serial_number != known)
     }
 
     fn keep_waiting(&mut self, wanted: &TerminalSettings, why: String) {
         self.inner.places.announce(wanted);
         match self.members.get_mut(&wanted.id) {
-            Some(member) if member.settings.family != wanted.family => member.leaving = Some(why),
-            Some(_) => warn!(terminal = %wanted.id, why, "its new settings must wait"),
+            Some(member) if Change::between(&member.settings, wanted).replaces => member.leaving = Some(why),
+            // Whoever asked for them was told; it is looked at again and again.
+            Some(_) => debug!(terminal = %wanted.id, why, "its new settings must wait"),
+            None if self.inner.board.terminal(&wanted.id).is_some_and(|shown| shown.last_error.as_ref() == Some(&why)) => {}
             None => {
                 info!(terminal = %wanted.id, why, "the terminal must wait");
                 self.inner.board.publish_terminal(View {
@@ -139,6 +172,10 @@ impl FleetActor {
         let entry = Entry { at: self.inner.clock.now(), terminal: Some(terminal.clone()), session: None, fact: Fact::Removed };
         let read = self.open_sessions(&terminal, entry);
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| {
+            if this.going_down.is_some() {
+                // Nobody begins any more; what is open stands in the journal.
+                return this.all_gone();
+            }
             let Some(member) = this.members.get(&terminal) else { return };
             match sessions {
                 Ok(sessions) if sessions.is_empty() && member.leaving.is_some() => {
@@ -176,6 +213,10 @@ impl FleetActor {
         for (terminal, _) in changed {
             let (Some(member), Some(after)) = (self.members.get(terminal), self.configured.get(terminal)) else { continue };
             let open = self.open_on_board(terminal).len();
+            if open > 0 && member.settings.policy.terminal_timeout > after.policy.terminal_timeout {
+                let why = format!("{open} sessions are open on it, and its own timer may end them before their deadlines");
+                dangers.push((terminal.clone(), why));
+            }
             if open > 0 && acts(&member.settings) != acts(after) {
                 let now = match acts(after) {
                     DeadManAction::Void => "void",

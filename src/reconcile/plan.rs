@@ -1,4 +1,4 @@
-//! What follows from the comparison of our undisposed sessions with the terminal's list (guarantees: an approval that was
+//! What follows from the comparison of our undisposed sessions with the terminal's list (an approval that was
 //! never heard, a disposal whose answer was lost, an orphan).
 //!
 //! ```text

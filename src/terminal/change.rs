@@ -33,7 +33,8 @@ impl Change {
             record,
         } = before;
         let mut change = Self::default();
-        change.replaces = change.note("family", *family != after.family);
+        let another = matches!((serial_number, &after.serial_number), (Some(before), Some(after)) if before != after);
+        change.replaces = change.note("family", *family != after.family) || another;
         // What the link, its recorder or the set-up were told when they began.
         let reopens = [
             change.note("link", *address != after.link.address),

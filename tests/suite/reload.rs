@@ -214,6 +214,32 @@ fn another_family_waits_until_nothing_is_open() {
     end(&rig);
 }
 
+/// Two terminals exchange their links while one of them holds money. A commit over the new link would meet another device, so neither
+/// follows before that hold is over; then both do, without being told again.
+#[test]
+fn links_are_not_exchanged_under_a_hold() {
+    let rig = Rig::builder().apollos(2).start();
+    let held = rig.approve(APOLLO, 5000);
+    let before = (set_ups(&rig, APOLLO), set_ups(&rig, OTHER));
+    rig.configure(|text| {
+        let (one, other) = (block(&text, APOLLO), block(&text, OTHER));
+        let link = |block: &str| block.lines().find(|line| line.starts_with("link = ")).unwrap().to_owned();
+        let text = text.replace(&other, &other.replace(&link(&other), &link(&one)));
+        text.replace(&one, &one.replace(&link(&one), &link(&other)))
+    });
+    let told = reload(&rig);
+    let waiting: Vec<_> = told["waiting"].as_array().unwrap().iter().map(|waits| &waits["terminal"]).collect();
+    assert_eq!(waiting, [APOLLO, OTHER], "{told}");
+    assert_eq!(rig.commit(&held, 1500)["state"], "committed");
+    assert_eq!(rig.taken(&held), Some(1500));
+    assert_eq!(rig.terminal(OTHER).count(Heard::Commit), 0);
+    rig.until("the links are exchanged", || {
+        (set_ups(&rig, APOLLO) > before.0 && set_ups(&rig, OTHER) > before.1).then_some(())
+    });
+    rig.wait_ready();
+    end(&rig);
+}
+
 /// A file that is no good changes nothing, and says everything that is wrong with it.
 #[test]
 fn a_bad_file_changes_nothing() {

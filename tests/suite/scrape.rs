@@ -12,7 +12,7 @@ const GAUGE: &str = "gauge";
 const HISTOGRAM: &str = "histogram";
 
 /// The promise, with the labels that follow `terminal` and `family`.
-const CONTRACT: [(&str, &str, &[&str]); 23] = [
+const PROMISED: [(&str, &str, &[&str]); 23] = [
     ("quittance_sessions_approved_total", COUNTER, &[]),
     ("quittance_sessions_declined_total", COUNTER, &[]),
     ("quittance_sessions_disposed_total", COUNTER, &["outcome"]),
@@ -38,7 +38,7 @@ const CONTRACT: [(&str, &str, &[&str]); 23] = [
     ("quittance_reconciliation_last_success_timestamp_seconds", GAUGE, &[]),
 ];
 
-/// Likewise, beyond the contract's table, most of them for alerts.
+/// Likewise, added since, most of them for alerts.
 const FOR_ALERTS: [(&str, &str, &[&str]); 10] = [
     ("quittance_terminal_refuses_cards", GAUGE, &["reason"]),
     ("quittance_sessions_past_settle_share", GAUGE, &["share"]),
@@ -52,7 +52,7 @@ const FOR_ALERTS: [(&str, &str, &[&str]); 10] = [
     ("quittance_client_certificate_expiry_timestamp_seconds", GAUGE, &[]),
 ];
 
-/// Those of the program as a whole, with all their labels. The first three are the contract's.
+/// Those of the program as a whole, with all their labels. The first three were promised with those above.
 const OF_THE_PROGRAM: [(&str, &str, &[&str]); 15] = [
     ("quittance_journal_slow", GAUGE, &[]),
     ("quittance_event_streams", GAUGE, &[]),
@@ -106,7 +106,7 @@ fn the_running_program_keeps_the_promise_of_names_types_and_labels() {
     let text = rig.api.metrics();
     let families = families(&text);
 
-    let of_terminals = CONTRACT.iter().chain(&FOR_ALERTS).map(|(name, kind, labels)| (*name, *kind, *labels, true));
+    let of_terminals = PROMISED.iter().chain(&FOR_ALERTS).map(|(name, kind, labels)| (*name, *kind, *labels, true));
     let of_the_program = OF_THE_PROGRAM.iter().map(|(name, kind, labels)| (*name, *kind, *labels, false));
     let expected: Vec<_> = of_terminals.chain(of_the_program).collect();
     for (name, kind, labels, of_terminal) in &expected {

@@ -1,6 +1,6 @@
 //! Who has to go when there are too many connections.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use super::*;
@@ -22,7 +22,7 @@ fn connect(listener: &TcpListener, all: &Arc<Connections>) -> Pair {
 
 impl Pair {
     fn is_open(&mut self) -> bool {
-        match self.client.read(&mut [0]) {
+        match self.client.peek(&mut [0]) {
             Ok(_) => false,
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         }

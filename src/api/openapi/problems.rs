@@ -31,7 +31,7 @@ pub(super) const CODES: &[Code] = &[
     code(
         "not_supported",
         409,
-        "The terminal's family cannot do this, or its configuration does not want it; nothing was sent.",
+        "The terminal's family cannot do this, or its configuration does not want it, or the session is not, or not yet, one that a person settles; nothing was sent.",
     ),
     code("resolution_conflict", 409, "Somebody has proposed something else; it has to be taken back first."),
     code("terminal_busy", 409, "Another card flow is open on this terminal; it has one at a time."),

@@ -10,7 +10,7 @@ use crate::session::resolution::{Confirmation, Resolution};
 use crate::session::state::Failure;
 use crate::session::update::{Answer, Update};
 
-/// An approved session that is being committed shows every field of the contract.
+/// An approved session that is being committed shows every field that was promised.
 #[tokio::test]
 async fn a_session_that_is_being_committed() {
     let mut session = disposing();

@@ -89,7 +89,7 @@ async fn a_void_that_becomes_uncertain_is_accepted() {
 
 /// A fleet that never answers: the caller learns in time that nobody knows.
 #[tokio::test(start_paused = true)]
-async fn no_answer_within_the_contract() {
+async fn no_answer_within_the_time_promised() {
     let depot = Scripted::new(held());
     depot.change(|script| script.silent = true);
     for (path, body) in [(path("/commit"), r#"{"amount":1}"#), (path("/energy"), r#"{"amount":1}"#), (path("/void"), "")] {

@@ -89,7 +89,7 @@ fn unjust(
 }
 
 /// A terminal that forgets a hold, or says that it does not know it, just when the answer to a Commit was lost looks like one that has
-/// done it: that is presumed, and said so (guarantees, Commit sent, answer lost).
+/// done it: that is presumed, and said so (README, How money is kept safe).
 fn presumed(world: &World, session: &Session) -> bool {
     let denies = |line: &Line| match &line.says {
         Says::Power { place, forgets: true } => *place == session.terminal.as_str(),

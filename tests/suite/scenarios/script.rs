@@ -71,7 +71,7 @@ pub(super) enum Books {
     Nothing,
 }
 
-/// The states of the API (its contract, section 3).
+/// The states of the API (README, The API).
 const STATES: [&str; 14] = [
     "waiting_card",
     "card_read",
