@@ -4,7 +4,7 @@
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
 //! * [`view`]: what goes out. The domain types know nothing of it.
 //! * [`certificate`]: what the API shows of itself where it speaks TLS; renewed without a restart.
-//! * [`routes`]: what is served, each handler with its description; [`openapi`]: all of that as one document.
+//! * `routes`: what is served, each handler with its description; `openapi`: all of that as one document.
 //! * [`edge`]: what happens to every request; [`limits`] and [`connections`]: how many there may be.
 //! * [`error`]: every refusal as `application/problem+json` with a stable code.
 //! * [`events`]: the records of the journal as they come, over streams that stay open.
