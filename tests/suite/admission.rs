@@ -36,7 +36,14 @@ fn a_terminal_with_too_much_to_deliver_takes_no_cards() {
         .terminal("scan", "\"always\"")
         .terminal("preauth", "2500")
         .start();
-    let session = rig.approve(APOLLO, 5000);
+    rig.wait_terminal(APOLLO, "scans", |seen| seen.state == TerminalState::WaitCard);
+    let session = rig.open(APOLLO, 5000);
+    // A card that came before would be the scan's, and go with it.
+    rig.wait_terminal(APOLLO, "asks for the caller", |seen| {
+        seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::Start) == Some(&2)
+    });
+    rig.tap(APOLLO, &rig.new_card());
+    rig.wait_state(&session, "approved");
     rig.wait_terminal(APOLLO, "scans", |seen| seen.state == TerminalState::WaitCard);
     // "Access denied" settles nothing: it is tried again after the next step of the ladder.
     rig.terminal(APOLLO).refuse_next(Heard::Commit, 0x10);

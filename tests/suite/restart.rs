@@ -224,7 +224,10 @@ fn settle(load: &Load<'_>) {
         for session in undisposed.iter().filter(|session| session["state"] == "approved") {
             load.decide(session);
         }
-        undisposed.iter().all(|session| session["state"] == "in_doubt" || session["state"] == "uncertain").then_some(())
+        // A P6X's list ends a doubt; an Apollo's lasts until its own timer.
+        let lasting = |session: &Value| session["terminal"].as_str().is_some_and(|terminal| terminal.starts_with("apollo"));
+        let stays = |session: &Value| session["state"] == "uncertain" || (session["state"] == "in_doubt" && lasting(session));
+        undisposed.iter().all(stays).then_some(())
     });
 }
 
