@@ -23,6 +23,19 @@ fn refused(rig: &Rig, terminal: &str, code: &str) {
     assert_eq!((status, &body["code"]), (503, &json!(code)), "{body}");
 }
 
+/// A hold on a terminal that scans. A card that came before the caller's own card flow would be the scan's, and go with it.
+fn approve(rig: &Rig, terminal: &str, amount: u32) -> String {
+    rig.wait_terminal(terminal, "scans", |seen| seen.state == TerminalState::WaitCard);
+    let scans = rig.terminal(terminal).count(Heard::Start);
+    let session = rig.open(terminal, amount);
+    rig.wait_terminal(terminal, "asks for the caller", |seen| {
+        seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::Start) > Some(&scans)
+    });
+    rig.tap(terminal, &rig.new_card());
+    rig.wait_state(&session, "approved");
+    session
+}
+
 /// With as many undelivered commits as there may be, the terminal takes no cards, neither on request nor by scanning, and says why;
 /// another one does. When the commit is delivered, cards are taken again.
 #[test]
@@ -36,15 +49,7 @@ fn a_terminal_with_too_much_to_deliver_takes_no_cards() {
         .terminal("scan", "\"always\"")
         .terminal("preauth", "2500")
         .start();
-    rig.wait_terminal(APOLLO, "scans", |seen| seen.state == TerminalState::WaitCard);
-    let scans = rig.terminal(APOLLO).count(Heard::Start);
-    let session = rig.open(APOLLO, 5000);
-    // A card that came before would be the scan's, and go with it.
-    rig.wait_terminal(APOLLO, "asks for the caller", |seen| {
-        seen.state == TerminalState::WaitCard && seen.heard.get(&Heard::Start) > Some(&scans)
-    });
-    rig.tap(APOLLO, &rig.new_card());
-    rig.wait_state(&session, "approved");
+    let session = approve(&rig, APOLLO, 5000);
     rig.wait_terminal(APOLLO, "scans", |seen| seen.state == TerminalState::WaitCard);
     // "Access denied" settles nothing: it is tried again after the next step of the ladder.
     rig.terminal(APOLLO).refuse_next(Heard::Commit, 0x10);
@@ -62,7 +67,7 @@ fn a_terminal_with_too_much_to_deliver_takes_no_cards() {
     assert_eq!((gauge(APOLLO), gauge(OTHER)), (1.0, 0.0));
     assert!(rig.metric("quittance_settle_deadline_timestamp_seconds", &[("terminal", APOLLO)]) > 0.0);
     assert_eq!(rig.metric("quittance_settle_deadline_timestamp_seconds", &[("terminal", OTHER)]), 0.0);
-    let other = rig.approve(OTHER, 3000);
+    let other = approve(&rig, OTHER, 3000);
     assert_eq!(rig.void(&other)["state"], "voided");
 
     // A shorter ladder holds for what is open, too.
