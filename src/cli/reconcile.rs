@@ -4,23 +4,10 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::client::{Failure, Server, exit_code, segment};
+use super::client::{Failure, exit_code, segment};
 use super::screen::Screen;
 use super::table::{Cell, Column, Tone, table};
-
-/// One terminal
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// The terminal's name
-    #[arg(value_name = "TERMINAL")]
-    pub terminal: String,
-    /// As the API gives it
-    #[arg(long)]
-    pub json: bool,
-    /// Where to ask.
-    #[command(flatten)]
-    pub server: Server,
-}
+pub use super::terminal::Args;
 
 const COLUMNS: [Column; 5] =
     [Column::Words("FOUND"), Column::Numbers("HOLD"), Column::Words("SESSION"), Column::Words("DONE"), Column::Words("WHY")];

@@ -120,9 +120,9 @@ impl FleetActor {
             }
         }
         let in_the_way = |member: &&Member| {
-            let id = &member.settings.id;
-            let stays = member.leaving.is_some() || !self.open_on_board(id).is_empty();
-            *id != wanted.id && stays && exclude_each_other(&member.settings, wanted)
+            let settings = &member.settings;
+            let stays = || member.leaving.is_some() || !self.open_on_board(&settings.id).is_empty();
+            settings.id != wanted.id && exclude_each_other(settings, wanted) && stays()
         };
         let other = self.members.values().find(in_the_way)?;
         let configured = if other.leaving.is_some() { ", which is configured no more but" } else { ", which" };
