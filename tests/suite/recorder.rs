@@ -107,7 +107,10 @@ fn card_data_is_kept_where_it_is_asked_for_also_over_a_crash() {
     rig.wait_state(&session, "approved");
     let file = rig.path("frames/apollo-1.psp");
     let hex: String = card.hash().reveal().bytes().map(|byte| format!(" {byte:02X}")).collect();
-    rig.until("recorded", || std::fs::read_to_string(&file).unwrap().contains(&hex).then_some(()));
+    // It is written beside everything else, so that what the API tells may be ahead of it.
+    rig.until("the approval is recorded", || {
+        said_in_order(&spoken(&text(&decode(&["--dialogue"], &file))), &["< Session Approved"]).then_some(())
+    });
     rig.kill9();
     rig.start_again();
     rig.void(&session);
