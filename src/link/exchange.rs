@@ -13,6 +13,8 @@
 //!
 //! A *fence* is a Get Status of our own. The terminal answers in order (assumption 13), so that whatever could still
 //! trail has come when the status comes. While one is out, new orders wait: nothing else may be on the way with it.
+//! What is answered may be answered twice, since a wire repeated it or the terminal did; the second answer would be taken for
+//! that of the next request (G5). So a status is read between an answer without a name and the next request with money.
 
 use std::mem;
 use std::time::Duration;
@@ -22,7 +24,9 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
-use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money, waits_for_card};
+use super::rules::{
+    allowed, answered_by_ok, has_mistakable_twin, is_card_flow, is_fence, moves_money, names, settles_money, waits_for_card,
+};
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
 /// What the owner of the wire is to do, in order.
@@ -92,6 +96,8 @@ enum Why {
     Cancelled { swallowed: bool },
     /// Start Session has not been answered in time.
     Overdue,
+    /// What was answered may be answered once more, and money is next.
+    Twin,
 }
 
 #[derive(Debug)]
@@ -117,6 +123,10 @@ pub(crate) struct Exchanges {
     opening: bool,
     /// Bytes were lost since the last echo of Synchronize.
     stained: bool,
+    /// The last request whose answer, if it came twice, would be taken for another's.
+    answered: Option<u64>,
+    /// The last request whose answer was a fence: nothing trails of what was written before it.
+    fenced: Option<u64>,
     gone: bool,
     /// The place of the next request written.
     next_place: u64,
@@ -135,6 +145,8 @@ impl Exchanges {
             overdue: false,
             opening: true,
             stained: false,
+            answered: None,
+            fenced: None,
             gone: false,
             next_place: 0,
             actions: Vec::new(),
@@ -351,7 +363,7 @@ impl Exchanges {
             }
             Some(Why::Doubt(_)) => return self.both_unanswered(now),
             Some(Why::Cancelled { .. }) => return self.lose(Loss::OutOfStep, now),
-            Some(Why::Overdue) | None => {}
+            Some(Why::Overdue | Why::Twin) | None => {}
         }
         match (self.flow_is(|_| true), self.command_is(|_| true)) {
             (true, _) if self.status_outstanding() && self.refusal.is_none() => self.refusal = Some(verdict),
@@ -392,11 +404,14 @@ impl Exchanges {
                 _ => return self.lose(Loss::OutOfStep, now),
             },
         };
+        self.fenced = self.fenced.max(Some(asked_at));
         let waiting = matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth);
         match self.fence.take().map(|fence| fence.why) {
             Some(Why::Doubt(verdict)) => return self.doubt_ends(verdict, waiting, now),
             Some(Why::Cancelled { .. }) => self.end_command(Outcome::Answered(Response::Cancelled), now),
-            Some(Why::Overdue) | None => {}
+            // It waits for a card, or with one, for a card flow that we took for ended: its answer would be the next one's.
+            Some(Why::Twin) if waiting && self.flow_waits_to_start() => return self.lose(Loss::OutOfStep, now),
+            Some(Why::Overdue | Why::Twin) | None => {}
         }
         if let Some(verdict) = self.refusal.take() {
             // The Get Status was answered, so the Not OK was not for it.
@@ -501,6 +516,13 @@ impl Exchanges {
             Lane::Fence => None,
         };
         if let Some(exchange) = exchange {
+            match &outcome {
+                Outcome::Answered(response) if is_fence(response) => self.fenced = self.fenced.max(exchange.place),
+                Outcome::Answered(response) if has_mistakable_twin(response) => {
+                    self.answered = self.answered.max(exchange.place)
+                }
+                _ => {}
+            }
             self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
         }
     }
@@ -511,6 +533,10 @@ impl Exchanges {
 
     fn command_is(&self, what: impl Fn(&Request) -> bool) -> bool {
         self.command.as_ref().is_some_and(|command| command.is_out() && what(&command.request))
+    }
+
+    fn flow_waits_to_start(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.place.is_none() && waits_for_card(&flow.request))
     }
 
     fn command_place(&self) -> Option<u64> {
@@ -542,6 +568,10 @@ impl Exchanges {
             let place = self.next_place;
             let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
             if let Some(exchange) = exchange.as_mut().filter(|exchange| exchange.place.is_none()) {
+                if self.answered > self.fenced && (moves_money(&exchange.request) || settles_money(&exchange.request)) {
+                    self.send_fence(Why::Twin);
+                    break;
+                }
                 exchange.place = Some(place);
                 let request = exchange.request.clone();
                 self.take_place();

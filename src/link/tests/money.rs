@@ -116,9 +116,9 @@ fn a_card_may_be_read_while_cancel_is_on_its_way() {
     let mut bench = Bench::with([start(), Request::CancelSession]);
     assert_eq!(bench.frame(read.clone()), [answered(2, read)]);
     assert_eq!(bench.ask(Request::AuthSession), [], "waits for the end of the Cancel");
-    let after = bench.frame(Response::Cancelled);
-    assert_eq!(after[0], answered(3, Response::Cancelled));
-    assert!(matches!(after[1..], [Action::Write { request: Request::AuthSession, .. }]), "{after:?}");
+    assert_eq!(bench.frame(Response::Cancelled), [answered(3, Response::Cancelled), fence()]);
+    let after = bench.frame(status(TerminalState::WaitAuth));
+    assert!(matches!(after[..], [Action::Write { request: Request::AuthSession, .. }]), "{after:?}");
 }
 
 #[test]
@@ -251,5 +251,64 @@ fn a_reset_drops_no_card_flow_that_was_asked_for_after_it() {
 
         let mut bench = Bench::with([start(), request]);
         assert_eq!(bench.frame(answer.clone()), [answered(3, answer), ended(2, Outcome::FlowEnded)]);
+    }
+}
+
+#[test]
+fn a_second_answer_is_never_the_next_requests() {
+    let nobody = Response::SessionList(SessionList { total: 0, sessions: Vec::new() });
+    for (request, answer) in [
+        (COMMIT, OK),
+        (COMMIT, NOT_OK),
+        (Request::ListSessions { offset: 0 }, nobody),
+        (Request::AuthSession, approved()),
+        (start(), Response::Cancelled),
+    ] {
+        for next in [VOID, start(), Request::ListSessions { offset: 1 }] {
+            let mut bench = Bench::with([request.clone()]);
+            assert_eq!(bench.frame(answer.clone()), [answered(2, answer.clone())]);
+            assert_eq!(bench.ask(next.clone()), [fence()], "{next:?} after {request:?}");
+            let second = bench.frame(answer.clone());
+            let end = &second[second.len() - 2..];
+            assert_eq!(end, [ended(3, Outcome::Unsent), lose(Loss::OutOfStep)], "{next:?} after {request:?}");
+
+            let mut bench = Bench::with([request.clone()]);
+            bench.frame(answer.clone());
+            bench.ask(next.clone());
+            let after = bench.frame(status(TerminalState::Enabled));
+            assert!(
+                matches!(&after[..], [Action::Write { request, .. }] if *request == next),
+                "nothing has trailed: {after:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_status_that_was_read_since_is_fence_enough() {
+    for barrier in [(Request::GetStatus, status(TerminalState::Enabled)), (Request::Synchronize, Response::Synchronize)] {
+        let mut bench = Bench::with([VOID]);
+        bench.frame(OK);
+        bench.ask(barrier.0);
+        assert_eq!(bench.frame(barrier.1.clone()), [answered(3, barrier.1)]);
+        assert_eq!(bench.ask(COMMIT), [Action::Write { lane: Lane::Command, request: COMMIT }]);
+    }
+}
+
+#[test]
+fn what_has_no_money_waits_for_no_status() {
+    let mut bench = Bench::with([COMMIT]);
+    bench.frame(OK);
+    assert_eq!(bench.ask(Request::Enable), [Action::Write { lane: Lane::Command, request: Request::Enable }]);
+}
+
+#[test]
+fn no_card_flow_is_started_over_one_that_the_terminal_still_has() {
+    for state in [TerminalState::WaitCard, TerminalState::WaitAuth] {
+        // The Not OK was a second answer to something before it.
+        let mut bench = Bench::with([start()]);
+        bench.frame(NOT_OK);
+        assert_eq!(bench.ask(start()), [fence()]);
+        assert_eq!(bench.frame(status(state)), [ended(3, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
     }
 }
