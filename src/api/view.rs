@@ -437,7 +437,7 @@ fn why(session: &Session) -> Option<String> {
     let shared = session.hold.as_ref().and_then(|hold| hold.shared_with.map(|with| (hold.terminal_session_id, with)));
     let shared = shared.map(|(number, with)| {
         format!(
-            "session {with} was disposed of under the same number {number} while this one was being authorised: that may have been \
+            "session {with} was being disposed of under the same number {number} while this one was authorised: that may have met \
              this hold"
         )
     });

@@ -231,8 +231,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         listed: bool,
     },
-    /// Another session was disposed of under this number while this one's Auth was under way, so the terminal may have forgotten that one
-    /// by then, and this hold may be what was disposed of.
+    /// Another session was being disposed of under this number while this one's Auth was under way. The terminal may have forgotten that one
+    /// by then, so that the disposal met this hold.
     NumberShared {
         /// The other session.
         with: SessionId,

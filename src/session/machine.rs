@@ -65,7 +65,7 @@ pub enum Input {
         /// The other one has found it in the terminal's list, and was not told of it.
         listed: bool,
     },
-    /// While our Auth was under way, another session was disposed of under the number that we were given.
+    /// While our Auth was under way, another session was being disposed of under the number that we were given.
     NumberShared {
         /// The other one.
         with: SessionId,

@@ -114,7 +114,7 @@ pub struct Hold {
     pub dead_man: DeadMan,
     /// The session to which the terminal has given the number since.
     pub reused_by: Option<SessionId>,
-    /// The session that was disposed of under this number while this one's Auth was under way.
+    /// The session that was being disposed of under this number while this one's Auth was under way.
     pub shared_with: Option<SessionId>,
     /// Since when it has not been certain that the terminal still has it. A terminal that lists its sessions must have listed it again
     /// before anything is sent about it, whatever has been decided since: its number may have come to mean another.

@@ -53,8 +53,8 @@ pub struct TerminalActor {
     pub(super) reading: Option<Reading>,
     /// This session's Auth waits for the end of a request that is nobody's money.
     pub(super) authorise_later: Option<SessionId>,
-    /// What was disposed of since the present Auth, or the last one, was sent.
-    pub(super) ended_meanwhile: Vec<(TerminalSessionId, SessionId)>,
+    /// Which sessions were disposed of, under which number, while the present Auth, or the last one, was under way.
+    pub(super) disposed_meanwhile: Vec<(TerminalSessionId, SessionId)>,
     /// A pressed button is being made durable.
     pub(super) button_appending: bool,
     pub(super) link: Link,
@@ -99,7 +99,7 @@ impl TerminalActor {
             asked: Asked::new(),
             reading: None,
             authorise_later: None,
-            ended_meanwhile: Vec::new(),
+            disposed_meanwhile: Vec::new(),
             button_appending: false,
             link: Link::none(),
             children: Children::new(),

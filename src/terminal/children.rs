@@ -85,6 +85,10 @@ impl TerminalActor {
         }
         for id in older {
             error!(terminal = %self.id(), %number, session = %id, by = %to, "the terminal has given the number of an open session again");
+            // What is on its way about the older one may meet the newer one's hold.
+            if self.link.attempting(id) {
+                self.disposed_meanwhile.push((number, id));
+            }
             self.deliver(id, Input::NumberReused { by: to, listed });
         }
     }
@@ -96,15 +100,15 @@ impl TerminalActor {
         if let (Flow::Authorising(_), Outcome::Answered(Response::Result(Verdict::Ok)), Some(number)) =
             (self.turns.flow, outcome, number)
         {
-            self.ended_meanwhile.push((number, session));
+            self.disposed_meanwhile.push((number, session));
         }
     }
 
     /// An Auth has given this number to a session.
     pub(super) fn number_shared(&mut self, number: TerminalSessionId, to: SessionId) {
-        let Some((_, with)) = self.ended_meanwhile.iter().find(|(ended, _)| *ended == number).copied() else { return };
+        let Some((_, with)) = self.disposed_meanwhile.iter().find(|(ended, _)| *ended == number).copied() else { return };
         error!(terminal = %self.id(), %number, session = %to, %with,
-            "a session was disposed of under the number that another one was given meanwhile: it may have been the other's hold");
+            "a session was being disposed of under the number that another one was given meanwhile: it may have been the other's hold");
         self.deliver(to, Input::NumberShared { with });
     }
 
@@ -125,7 +129,7 @@ impl TerminalActor {
     /// Sends Auth, in the card flow that is this session's.
     fn authorise(&mut self, session: SessionId) {
         let ours = self.turns.flow == Flow::CardRead(Owner::Session(session));
-        self.ended_meanwhile.clear();
+        self.disposed_meanwhile.clear();
         if ours && self.ask(Purpose::Authorise(session), Request::AuthSession) {
             self.turns.flow = Flow::Authorising(session);
         } else {

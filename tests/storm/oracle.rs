@@ -9,7 +9,7 @@ use quittance::journal::record::{AtEnd, ConfirmedBy, DecidedBy, Decision, Learne
 use quittance::metrics::Metrics;
 use quittance::session::Session;
 use quittance::session::ledger::Ledger;
-use quittance::sim::{By, Demand, Hold, HoldState, ViolationKind};
+use quittance::sim::{By, Demand, Hold, HoldState, Violation, ViolationKind};
 
 use super::books::{End, Page};
 use super::world::World;
@@ -44,7 +44,9 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
         let lied = world.place(&violation.terminal).is_some_and(|terminal| excused(world, terminal));
         // An Update whose answer was late may reach the bank after what was decided since.
         let overtaken = matches!(violation.kind, ViolationKind::SecondDecision(Demand::Update(_)));
-        if !lied && !overtaken {
+        // An amount that was decided for the older of two holds has met the newer one, of which nobody was ever told.
+        let unheard_of = matches!(violation.kind, ViolationKind::AmountOutOfHold { .. }) && given_again(world, &violation);
+        if !lied && !overtaken && !unheard_of {
             world.violate(format!("the bank complains: {violation:?}"));
         }
     }
@@ -58,6 +60,14 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     if world.plan.terminals.len() <= 3 {
         numbers(world, metrics);
     }
+}
+
+/// Whether the terminal gives numbers again, and has given this one to more than one hold.
+fn given_again(world: &World, violation: &Violation) -> bool {
+    let reuses = world.place(&violation.terminal).is_some_and(|terminal| world.plan.sims[terminal].quirks.reuse_ids);
+    let holds = world.bank().holds();
+    let of_number = holds.iter().filter(|hold| hold.terminal == violation.terminal && hold.session == violation.session);
+    reuses && of_number.count() > 1
 }
 
 /// A terminal whose answers are forged cannot be held to account.

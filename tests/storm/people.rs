@@ -285,10 +285,12 @@ fn script(dice: &mut Dice, session: &Session, held: u32, now: Timestamp, stormy:
         steps.push_back((at, act));
     };
     let mut total = 0;
+    // Once the storm is over, whoever has paid plugs in before the earliest deadline that there is (15 s), and something flows.
+    let (least, most_millis) = if stormy { (0, 15_000) } else { (1, 3000) };
     let charges = |dice: &mut Dice, total: &mut u32, then: &mut dyn FnMut(&mut Dice, u32, Act)| {
         for _ in 0..dice.number(1, 4) {
-            *total += dice.number(0, held / 3 + 1);
-            then(dice, 15_000, Act::Energy(*total));
+            *total += dice.number(least, held / 3 + 1);
+            then(dice, most_millis, Act::Energy(*total));
         }
     };
     let mood = if stormy { dice.weighted(&[40, 10, 10, 8, 7, 9, 4, 8]) } else { 0 };

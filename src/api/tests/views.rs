@@ -133,12 +133,12 @@ async fn the_ends_of_a_session() {
     }
 }
 
-/// A hold whose number another session was disposed of under says so, beside whatever else is to be said.
+/// A hold under whose number another session was being disposed of says so, beside whatever else is to be said.
 #[tokio::test]
 async fn why_a_hold_may_be_another_sessions() {
     let other = "01936b1e-7c00-7000-8000-000000000009";
     let words = format!(
-        "session {other} was disposed of under the same number 11 while this one was being authorised: that may have been this hold"
+        "session {other} was being disposed of under the same number 11 while this one was authorised: that may have met this hold"
     );
     for (state, why) in [(State::Held, words.clone()), (State::Uncertain("gone".to_owned()), format!("gone; {words}"))] {
         let mut session = Session { state, ..held() };

@@ -182,8 +182,8 @@ impl Teller {
             ),
             Fact::NumberShared { with } => (
                 format!(
-                    "Session {with} was disposed of under the same number while this one's Auth was under way: what was disposed of may \
-                     be this hold."
+                    "Session {with} was being disposed of under the same number while this one's Auth was under way: that may have met \
+                     this hold."
                 ),
                 Mark::Doubt,
             ),
