@@ -13,6 +13,9 @@
 //!
 //! A *fence* is a Get Status of our own. The terminal answers in order (assumption 13), so that whatever could still
 //! trail has come when the status comes. While one is out, new orders wait: nothing else may be on the way with it.
+//! A Not OK beside an open Auth stays undecided even then: the terminal waits for Auth also after it has refused one. The next answer is the
+//! other one's, and decides.
+//!
 //! What is answered may be answered twice, since a wire repeated it or the terminal did; the second answer would be taken for
 //! that of the next request (G5). So a status is read between an answer without a name and the next request with money.
 
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 use crate::journal::record::Cause;
 use crate::protocol::request::Request;
-use crate::protocol::response::{Response, Status, TerminalState, Verdict};
+use crate::protocol::response::{Reason, Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
 use super::rules::{
@@ -117,6 +120,8 @@ pub(crate) struct Exchanges {
     fence: Option<Fence>,
     /// A Result Not OK that came while a Get Status was out and a card flow open; the status says whose it was.
     refusal: Option<Verdict>,
+    /// A Result Not OK that was Auth's or the command's; the next answer is the other one's, and says whose this was.
+    undecided: Option<Verdict>,
     /// Start Session is past its deadline: the next status decides.
     overdue: bool,
     /// No echo of Synchronize yet, so frames may be answers to a former link's requests.
@@ -142,6 +147,7 @@ impl Exchanges {
             command: None,
             fence: None,
             refusal: None,
+            undecided: None,
             overdue: false,
             opening: true,
             stained: false,
@@ -348,6 +354,13 @@ impl Exchanges {
 
     /// Result Not OK: may answer anything.
     fn refused(&mut self, verdict: Verdict, now: Timestamp) {
+        if let Some(first) = self.undecided {
+            // Both were refused. Only a command names a session.
+            let is_commands = matches!(first, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
+            let (flows, commands) = if is_commands { (verdict, first) } else { (first, verdict) };
+            self.undecided = Some(flows);
+            return self.end_command(Outcome::Answered(Response::Result(commands)), now);
+        }
         let answer = Outcome::Answered(Response::Result(verdict));
         let cancelling = self.command_is(|request| matches!(request, Request::CancelSession));
         match self.fence.as_mut().map(|fence| &mut fence.why) {
@@ -380,7 +393,7 @@ impl Exchanges {
         let by_us = self.command_is(|request| matches!(request, Request::CancelSession));
         let in_doubt = matches!(&self.fence, Some(Fence { why: Why::Doubt(_), .. }));
         match (self.flow_is(|_| true), by_us) {
-            (true, true) if !in_doubt => {
+            (true, true) if !in_doubt && self.undecided.is_none() => {
                 self.end_flow(answer, now);
                 self.send_fence(Why::Cancelled { swallowed: false });
             }
@@ -441,6 +454,13 @@ impl Exchanges {
         let answer = Outcome::Answered(Response::Result(verdict));
         // Either may have been answered since; what is in its lane then waits for this status and is none of its business.
         let (flow_is_out, command_is_out) = (self.flow_is(|_| true), self.command_is(|_| true));
+        let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
+        if waiting && is_auth && command_is_out {
+            // The card may be there still though its Auth was refused. One of the two has had its answer: time is Auth's.
+            self.undecided = Some(verdict);
+            self.command.iter_mut().for_each(|command| command.deadline = None);
+            return;
+        }
         if waiting || !flow_is_out {
             if command_is_out {
                 self.end_command(answer, now);
@@ -455,7 +475,6 @@ impl Exchanges {
             return self.end_command(answer, now);
         }
         // A bank may have heard of an Auth whose card flow is over, so nothing is an answer to it but its own.
-        let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
         self.end_flow(if is_auth { Outcome::Unanswered(Cause::Resynchronised) } else { answer }, now);
         if command_is_out {
             self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
@@ -515,6 +534,7 @@ impl Exchanges {
             Lane::Command => self.command.take(),
             Lane::Fence => None,
         };
+        let undecided = self.undecided.take().filter(|_| matches!(outcome, Outcome::Answered(_)));
         if let Some(exchange) = exchange {
             match &outcome {
                 Outcome::Answered(response) if is_fence(response) => self.fenced = self.fenced.max(exchange.place),
@@ -524,6 +544,10 @@ impl Exchanges {
                 _ => {}
             }
             self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
+        }
+        if let Some(verdict) = undecided {
+            let other = if lane == Lane::Flow { Lane::Command } else { Lane::Flow };
+            self.end(other, Outcome::Answered(Response::Result(verdict)), now);
         }
     }
 

@@ -53,9 +53,10 @@ impl Bounds {
 pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metrics>) {
     let began = world.now();
     let bounds: Vec<Bounds> = (0..world.count()).map(|terminal| Bounds::of(world, terminal)).collect();
+    let mut last_up = vec![began; world.count()];
     loop {
         tokio::time::sleep(STEP).await;
-        let waits = waits_for(world, fleet, began, &bounds);
+        let waits = waits_for(world, fleet, began, &bounds, &mut last_up);
         if !world.violations().is_empty() {
             return;
         }
@@ -73,14 +74,21 @@ pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metr
     futures_util::future::join_all(each).await;
     // What has been decided in the last minute is being delivered.
     let again = world.now();
-    while world.violations().is_empty() && waits_for(world, fleet, again, &bounds).is_some() {
+    while world.violations().is_empty() && waits_for(world, fleet, again, &bounds, &mut last_up).is_some() {
         tokio::time::sleep(STEP).await;
     }
     oracle::judge(world, fleet, metrics).await;
 }
 
-/// What is still waited for, if anything; complains when that takes too long.
-fn waits_for(world: &Arc<World>, fleet: &Fleet, began: Timestamp, bounds: &[Bounds]) -> Option<String> {
+/// What is still waited for, if anything; complains when that takes too long. A link may go down once more after the storm: one that has
+/// heard noise is set up again when money is next (G5).
+fn waits_for(
+    world: &Arc<World>,
+    fleet: &Fleet,
+    began: Timestamp,
+    bounds: &[Bounds],
+    last_up: &mut [Timestamp],
+) -> Option<String> {
     let now = world.now();
     let mut waits = None;
     for (terminal, bounds) in bounds.iter().enumerate() {
@@ -91,11 +99,13 @@ fn waits_for(world: &Arc<World>, fleet: &Fleet, began: Timestamp, bounds: &[Boun
             actix::spawn(async move { drop(fleet.resume(&name, "storm".to_owned()).await) });
         }
         let settled = fleet.terminal(name).is_ok_and(|view| view.link == LinkState::Up && view.reconciled);
-        if !settled {
+        if settled {
+            last_up[terminal] = now;
+        } else {
             waits = Some(format!("{name} is not up"));
-            if now.since(began) > bounds.link {
-                let view = fleet.terminal(name);
-                world.violate(format!("G8: {name} is not up and reconciled {:?} after the storm: {view:?}", now.since(began)));
+            let down = now.since(began.max(last_up[terminal]));
+            if down > bounds.link {
+                world.violate(format!("G8: {name} is not up and reconciled for {down:?}: {:?}", fleet.terminal(name)));
             }
         }
     }

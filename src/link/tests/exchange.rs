@@ -26,9 +26,9 @@ pub(super) fn start() -> Request {
     Request::StartSession(StartSession::new(amount, reference))
 }
 
-const UPDATE: Request = Request::UpdateSession { session: TerminalSessionId(10), amount: Amount::from_minor(100) };
+pub(super) const UPDATE: Request = Request::UpdateSession { session: TerminalSessionId(10), amount: Amount::from_minor(100) };
 
-fn update_of(session: u32) -> Response {
+pub(super) fn update_of(session: u32) -> Response {
     let (session, amount) = (TerminalSessionId(session), Amount::from_minor(100));
     Response::UpdateResult(UpdateResult { outcome: UpdateOutcome::Approved, session, amount, change: 0, reason: 0 })
 }

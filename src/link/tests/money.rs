@@ -2,9 +2,11 @@
 
 use super::exchange::*;
 
+use std::time::Duration;
+
 use crate::journal::record::Cause;
 use crate::link::exchange::{Action, Lane};
-use crate::link::{Loss, Outcome};
+use crate::link::{Loss, Outcome, Ticket};
 use crate::protocol::Dol;
 use crate::protocol::request::Request;
 use crate::protocol::response::{Reason, Response, SessionList, TerminalState, Verdict};
@@ -38,7 +40,6 @@ fn a_refusal_that_fits_both_is_decided_by_a_status() {
     let table = [
         (start(), TerminalState::WaitCard, vec![answered(3, WRONG_STATE)]),
         (start(), TerminalState::WaitAuth, vec![answered(3, WRONG_STATE)]),
-        (Request::AuthSession, TerminalState::WaitAuth, vec![answered(3, WRONG_STATE)]),
         (start(), TerminalState::Enabled, vec![answered(2, WRONG_STATE), commit_is_lost.clone(), out.clone()]),
         (
             Request::AuthSession,
@@ -51,6 +52,43 @@ fn a_refusal_that_fits_both_is_decided_by_a_status() {
         assert_eq!(bench.frame(WRONG_STATE), [fence()]);
         assert_eq!(bench.frame(status(state)), expected, "{flow:?}, {state:?}");
     }
+}
+
+/// The terminal waits for Auth or Cancel also after it has refused an Auth, so here a status decides nothing.
+#[test]
+fn a_refusal_of_auth_or_a_command_is_decided_by_the_other_ones_answer() {
+    let not_found = Response::Result(Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
+    let updated = update_of(10);
+    let table = [
+        (COMMIT, WRONG_STATE, approved(), vec![answered(2, approved()), answered(3, WRONG_STATE)]),
+        (COMMIT, WRONG_STATE, Response::Cancelled, vec![answered(2, Response::Cancelled), answered(3, WRONG_STATE)]),
+        (COMMIT, WRONG_STATE, OK, vec![answered(3, OK), answered(2, WRONG_STATE)]),
+        (UPDATE, WRONG_STATE, updated.clone(), vec![answered(3, updated), answered(2, WRONG_STATE)]),
+        (UPDATE, WRONG_STATE, OK, vec![unanswered(2, Cause::LinkLost), unanswered(3, Cause::LinkLost), lose(Loss::OutOfStep)]),
+        (COMMIT, WRONG_STATE, not_found.clone(), vec![answered(3, not_found.clone()), answered(2, WRONG_STATE)]),
+        (COMMIT, not_found.clone(), WRONG_STATE, vec![answered(3, not_found), answered(2, WRONG_STATE)]),
+    ];
+    for (command, first, second, expected) in table {
+        let mut bench = Bench::with([Request::AuthSession, command.clone()]);
+        assert_eq!(bench.frame(first.clone()), [fence()]);
+        assert_eq!(bench.frame(status(TerminalState::WaitAuth)), [], "{command:?}");
+        assert_eq!(bench.frame(second.clone()), expected, "{first:?}, then {second:?}, with {command:?}");
+    }
+
+    // Without another answer both are in doubt when Auth's time is over (30 s here), whatever the command's own was.
+    let mut bench = Bench::with([UPDATE]);
+    bench.after(10_000);
+    bench.ask(Request::AuthSession);
+    bench.frame(NOT_OK);
+    bench.frame(status(TerminalState::WaitAuth));
+    assert_eq!(bench.after(29_999), []);
+    let late = |ticket, cause, seconds| Action::Ended {
+        ticket: Ticket(ticket),
+        outcome: Outcome::Unanswered(cause),
+        took: Duration::from_secs(seconds),
+    };
+    let lost = lose(Loss::Timeout(Request::AuthSession.name()));
+    assert_eq!(bench.after(1), [late(3, Cause::Timeout, 30), late(2, Cause::LinkLost, 40), lost]);
 }
 
 #[test]
