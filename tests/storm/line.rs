@@ -116,9 +116,7 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                         witness(&world, terminal, &heard);
                     }
                     let bytes = std::mem::take(&mut buffer);
-                    // An Apollo that gets Auth twice may refuse one and carry out the other: no host could tell, and no TCP does it.
-                    let doubles = world.terminal(terminal).family() == Family::P6x;
-                    send(&world, terminal, doubles, &mut guest.to_terminal, bytes);
+                    send(&world, terminal, Towards::Terminal, &mut guest.to_terminal, bytes);
                     buffer = BytesMut::with_capacity(1024);
                 }
             }
@@ -153,7 +151,7 @@ fn pack(world: &World, terminal: usize, port: &Port, guest: &mut Option<Guest>) 
                 if bytes.get(3) == Some(&LIST) {
                     open.list_moved = !open.list_moved && move_list(world, terminal, &mut bytes);
                 }
-                send(world, terminal, true, &mut open.to_host, bytes);
+                send(world, terminal, Towards::Host, &mut open.to_host, bytes);
             }
             (Parcel::Cut, Some(_)) => {
                 world.note(|| format!("{}      THE LINK IS CUT", world.name(terminal)));
@@ -215,14 +213,34 @@ fn move_list(world: &World, terminal: usize, bytes: &mut BytesMut) -> bool {
     world.note(|| format!("{}      the list is caught in the middle of a change", world.name(terminal)));
     let head = [bytes[0], u8::try_from(3 + 4 * ids.len()).unwrap(), bytes[2], bytes[3], u8::try_from(ids.len()).unwrap()];
     let mut moved: BytesMut = head.iter().copied().chain(ids.into_iter().flatten()).collect();
-    let sum = moved.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-    moved.extend_from_slice(&[sum]);
+    moved.extend_from_slice(&[sum(&moved)]);
     *bytes = moved;
     true
 }
 
+/// PSP, Result: a frame that says OK (0) or Not OK (1).
+fn result(preamble: u8, verdict: u8) -> Vec<u8> {
+    let mut frame = vec![preamble, 0x03, 0x3C, 0x00, verdict];
+    frame.push(sum(&frame));
+    frame
+}
+
+/// PSP, Frame format.
+fn sum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// Where bytes are going.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Towards {
+    Host,
+    Terminal,
+}
+
 /// Bytes set out, and meet what they meet on the way.
-fn send(world: &World, terminal: usize, doubles: bool, flying: &mut Flying, mut bytes: BytesMut) {
+fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, mut bytes: BytesMut) {
+    // An Apollo that gets Auth twice may refuse one and carry out the other: no host could tell, and no TCP does it.
+    let doubles = towards == Towards::Host || world.terminal(terminal).family() == Family::P6x;
     let (plan, mut dice) = (&world.plan.line, world.dice());
     let mut wait = if plan.latency_millis > 0 { dice.millis(0, plan.latency_millis) } else { Duration::ZERO };
     let mut twice = false;
@@ -236,7 +254,12 @@ fn send(world: &World, terminal: usize, doubles: bool, flying: &mut Flying, mut 
             bytes[at] ^= 1 << dice.index(8);
         } else if dice.chance(plan.noise) {
             world.note(|| format!("{}      noise", world.name(terminal)));
-            let noise: Vec<u8> = (0..dice.number(1, 9)).map(|_| u8::try_from(dice.number(0, 255)).unwrap()).collect();
+            let mut noise: Vec<u8> = (0..dice.number(1, 9)).map(|_| u8::try_from(dice.number(0, 255)).unwrap()).collect();
+            if towards == Towards::Host && dice.chance(0.3) {
+                // One sum in 256 is right by chance.
+                world.note(|| format!("{}      that ends like a Result", world.name(terminal)));
+                noise.extend(result(bytes[0], u8::from(dice.chance(0.5))));
+            }
             bytes = noise.iter().chain(bytes.iter()).copied().collect();
         } else if dice.chance(plan.cut) {
             world.note(|| format!("{}      the link is cut in the middle of bytes", world.name(terminal)));
