@@ -132,6 +132,8 @@ pub(crate) struct Exchanges {
     answered: Option<u64>,
     /// The last request whose answer was a fence: nothing trails of what was written before it.
     fenced: Option<u64>,
+    /// The terminal has a card flow that we took for ended, or a card was read for ours.
+    stray_flow: bool,
     gone: bool,
     /// The place of the next request written.
     next_place: u64,
@@ -153,6 +155,7 @@ impl Exchanges {
             stained: false,
             answered: None,
             fenced: None,
+            stray_flow: false,
             gone: false,
             next_place: 0,
             actions: Vec::new(),
@@ -170,10 +173,10 @@ impl Exchanges {
             if out_of_step && self.stained {
                 self.lose(Loss::Garbage, now);
             }
-            return self.done();
+            return self.done(now);
         }
         *lane = Some(Exchange { ticket: order.ticket, request: order.request, place: None, began: None, deadline: None });
-        self.done()
+        self.done(now)
     }
 
     /// The first byte of what was to be written for this lane has left.
@@ -255,7 +258,7 @@ impl Exchanges {
             | Response::Receipt(_)
             | Response::TransactionRecord(_) => self.lose(Loss::OutOfStep, now),
         }
-        self.done()
+        self.done(now)
     }
 
     /// Bytes were skipped to find the next frame (serial only). What is money must not be settled by what comes now, and what
@@ -276,7 +279,7 @@ impl Exchanges {
             }
             self.lose(Loss::Garbage, now);
         }
-        self.done()
+        self.done(now)
     }
 
     /// Time has passed.
@@ -298,13 +301,13 @@ impl Exchanges {
                 self.lose(Loss::Timeout(name), now);
             }
         }
-        self.done()
+        self.done(now)
     }
 
     /// The wire is gone, or is to be closed.
     pub(crate) fn lost(&mut self, loss: Loss, now: Timestamp) -> Vec<Action> {
         self.lose(loss, now);
-        self.done()
+        self.done(now)
     }
 
     /// When [`Self::tick`] has something to do.
@@ -419,11 +422,10 @@ impl Exchanges {
         };
         self.fenced = self.fenced.max(Some(asked_at));
         let waiting = matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth);
+        self.stray_flow = waiting && !self.flow_is(|_| true);
         match self.fence.take().map(|fence| fence.why) {
             Some(Why::Doubt(verdict)) => return self.doubt_ends(verdict, waiting, now),
             Some(Why::Cancelled { .. }) => self.end_command(Outcome::Answered(Response::Cancelled), now),
-            // It waits for a card, or with one, for a card flow that we took for ended: its answer would be the next one's.
-            Some(Why::Twin) if waiting && self.flow_waits_to_start() => return self.lose(Loss::OutOfStep, now),
             Some(Why::Overdue | Why::Twin) | None => {}
         }
         if let Some(verdict) = self.refusal.take() {
@@ -559,10 +561,6 @@ impl Exchanges {
         self.command.as_ref().is_some_and(|command| command.is_out() && what(&command.request))
     }
 
-    fn flow_waits_to_start(&self) -> bool {
-        self.flow.as_ref().is_some_and(|flow| flow.place.is_none() && waits_for_card(&flow.request))
-    }
-
     fn command_place(&self) -> Option<u64> {
         self.command.as_ref().and_then(|command| command.place)
     }
@@ -580,7 +578,7 @@ impl Exchanges {
     }
 
     /// Writes what may be written now, and hands over what is to be done.
-    fn done(&mut self) -> Vec<Action> {
+    fn done(&mut self, now: Timestamp) -> Vec<Action> {
         if self.overdue && self.fence.is_none() && self.command.as_ref().is_none_or(|command| command.place.is_none()) {
             self.send_fence(Why::Overdue);
         }
@@ -594,6 +592,11 @@ impl Exchanges {
             if let Some(exchange) = exchange.as_mut().filter(|exchange| exchange.place.is_none()) {
                 if self.answered > self.fenced && (moves_money(&exchange.request) || settles_money(&exchange.request)) {
                     self.send_fence(Why::Twin);
+                    break;
+                }
+                if self.stray_flow && waits_for_card(&exchange.request) {
+                    // Its card would be taken for this one's.
+                    self.lose(Loss::OutOfStep, now);
                     break;
                 }
                 exchange.place = Some(place);

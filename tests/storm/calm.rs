@@ -30,6 +30,8 @@ struct Bounds {
     disposal: Duration,
     /// Until a lost answer of Auth is found in a list.
     doubt: Duration,
+    /// From a deadline of ours to its decision.
+    deadline: Duration,
 }
 
 impl Bounds {
@@ -45,7 +47,9 @@ impl Bounds {
         // The terminal may have lost its set-up, which is seen at the first attempt.
         let disposal = link + reopened + ladder * 2 + timeouts.commit + timeouts.authorise + A_MOMENT;
         let doubt = link + timeouts.authorise + Duration::from_secs(90) + A_MOMENT;
-        Self { link, disposal, doubt }
+        // An actor that has crashed is rebuilt at the pace of its link.
+        let rebuilt = if world.plan.panics > 0 { reopened } else { Duration::ZERO };
+        Self { link, disposal, doubt, deadline: A_MOMENT + rebuilt }
     }
 }
 
@@ -155,8 +159,10 @@ fn expected_until(
     }
     match (&page.hold, page.energy.is_some_and(|energy| !energy.is_zero())) {
         (Some(hold), true) if hold.at_end == AtEnd::Alert => None,
-        (Some(hold), true) => Some(("charging", began.max(shift(hold.end_by, now, ours)).after(A_MOMENT))),
-        (Some(hold), false) => Some(("held without energy", began.max(shift(hold.plug_in_by, now, ours)).after(A_MOMENT))),
+        (Some(hold), true) => Some(("charging", began.max(shift(hold.end_by, now, ours)).after(bounds.deadline))),
+        (Some(hold), false) => {
+            Some(("held without energy", began.max(shift(hold.plug_in_by, now, ours)).after(bounds.deadline)))
+        }
         (None, _) if page.may_authorise => {
             Some(("being authorised", began.max(page_time(page, now, ours)).after(bounds.link + bounds.doubt)))
         }

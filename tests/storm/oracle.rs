@@ -44,9 +44,7 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
         let lied = world.place(&violation.terminal).is_some_and(|terminal| excused(world, terminal));
         // An Update whose answer was late may reach the bank after what was decided since.
         let overtaken = matches!(violation.kind, ViolationKind::SecondDecision(Demand::Update(_)));
-        // An amount that was decided for the older of two holds has met the newer one, of which nobody was ever told.
-        let unheard_of = matches!(violation.kind, ViolationKind::AmountOutOfHold { .. }) && given_again(world, &violation);
-        if !lied && !overtaken && !unheard_of {
+        if !lied && !overtaken && !unheard_of(world, &violation) {
             world.violate(format!("the bank complains: {violation:?}"));
         }
     }
@@ -62,12 +60,15 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     }
 }
 
-/// Whether the terminal gives numbers again, and has given this one to more than one hold.
-fn given_again(world: &World, violation: &Violation) -> bool {
+/// A terminal that gives numbers again has given this one to a hold of which nobody was told in time, so that what was decided for one of
+/// the two has met the other.
+fn unheard_of(world: &World, violation: &Violation) -> bool {
     let reuses = world.place(&violation.terminal).is_some_and(|terminal| world.plan.sims[terminal].quirks.reuse_ids);
     let holds = world.bank().holds();
     let of_number = holds.iter().filter(|hold| hold.terminal == violation.terminal && hold.session == violation.session);
-    reuses && of_number.count() > 1
+    let shared = |page: &Page| page.shared && page.hold.is_some_and(|hold| hold.number == violation.session);
+    let late = world.disk.books(|books| books.of(&violation.terminal).any(|(_, page)| page.in_doubt || shared(page)));
+    reuses && of_number.count() > 1 && late
 }
 
 /// A terminal whose answers are forged cannot be held to account.

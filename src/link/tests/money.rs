@@ -348,5 +348,12 @@ fn no_card_flow_is_started_over_one_that_the_terminal_still_has() {
         bench.frame(NOT_OK);
         assert_eq!(bench.ask(start()), [fence()]);
         assert_eq!(bench.frame(status(state)), [ended(3, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
+
+        // Somebody else has asked for the status.
+        let mut bench = Bench::with([start()]);
+        bench.frame(NOT_OK);
+        bench.ask(Request::GetStatus);
+        bench.frame(status(state));
+        assert_eq!(bench.ask(start()), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
     }
 }
