@@ -85,6 +85,8 @@ impl Machine {
 
     pub(super) fn turn(&self, now: Timestamp) -> Step {
         match self.attempt(now) {
+            // The lane is ours already, until the update is answered.
+            _ if self.errand == Errand::Update => Step::none(),
             Some(mut step) => {
                 step.append.splice(0..0, self.turn_lost().append);
                 step

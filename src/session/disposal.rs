@@ -7,7 +7,7 @@ use crate::journal::record::{ConfirmedBy, DeadMan, DeadManAction, Decision, Outc
 use crate::protocol::response::Reason;
 use crate::time::Timestamp;
 
-use super::state::{Disposal, Session, State};
+use super::state::{Disposal, Hold, Session, State};
 
 /// After so many refused attempts a person should know; asking goes on at the ladder's last step.
 pub const REFUSALS_UNTIL_UNCERTAIN: u32 = 5;
@@ -116,9 +116,13 @@ pub fn deadline(session: &Session) -> Option<Timestamp> {
     match (&session.state, &session.hold, &session.disposal) {
         (State::CardRead(authorise_by), _, _) => Some(*authorise_by),
         (State::InDoubt(dead_man), _, _) => dead_man.at.map(|at| at.after(DEAD_MAN_MARGIN)),
-        (State::Held, Some(hold), _) if session.charging() => Some(hold.end_by),
-        (State::Held, Some(hold), _) => Some(hold.plug_in_by),
+        (State::Held, Some(hold), _) => Some(deadline_of_hold(session, hold)),
         (State::Disposing, _, Some(disposal)) => Some(disposal.decided_at.after(CONFIRMATION_EXPECTED_WITHIN)),
         _ => None,
     }
+}
+
+/// By when somebody must have decided about a hold: until energy flows it is the time to plug in.
+pub(super) fn deadline_of_hold(session: &Session, hold: &Hold) -> Timestamp {
+    if session.charging() { hold.end_by } else { hold.plug_in_by }
 }

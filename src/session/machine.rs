@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use super::disposal::{self, Meaning};
 use super::policy::Policy;
 use super::refusal::Refusal;
-use super::state::{Illegal, Session, State};
+use super::state::{Hold, Illegal, Session, State};
 use super::verdict::Verdict;
 use super::wish::Command;
 
@@ -293,6 +293,10 @@ impl Machine {
             // Alert means that nobody but a person ends it: nothing is to be done at that time.
             (State::Held, Some(hold)) if self.session.charging() && hold.at_end == AtEnd::Alert => None,
             (State::CardRead(_), _) | (State::Held, Some(_)) => disposal::deadline(&self.session),
+            (State::Uncertain(_), Some(hold)) if self.is_held_after_all() => {
+                let alert = self.session.charging() && hold.at_end == AtEnd::Alert;
+                (!alert).then(|| disposal::deadline_of_hold(&self.session, hold))
+            }
             (State::InDoubt(_), _) if !self.rules.family.lists_sessions() => disposal::deadline(&self.session),
             (State::Disposing | State::Uncertain(_), _) if self.ready && self.errand == Errand::Idle => self.attempt_due_at(),
             _ => None,
@@ -371,19 +375,30 @@ impl Machine {
     fn tick(&self, now: Timestamp) -> Step {
         match (&self.session.state, &self.session.hold) {
             (State::CardRead(authorise_by), _) if now >= *authorise_by => self.cancel(CancelledBy::NotAuthorised),
-            (State::Held, Some(hold)) if self.session.charging() && now >= hold.end_by => match hold.at_end {
-                AtEnd::CommitLastKnown => self.decide(self.last_known(), DecidedBy::MaxSession),
-                AtEnd::Void => self.decide(Decision::Void, DecidedBy::MaxSession),
-                AtEnd::Alert => Step::none(),
-            },
-            (State::Held, Some(hold)) if !self.session.charging() && now >= hold.plug_in_by => {
-                self.decide(Decision::Void, DecidedBy::PlugInTimeout)
-            }
+            (State::Held, Some(hold)) => self.deadline(hold, now),
+            (State::Uncertain(_), Some(hold)) if self.is_held_after_all() => self.deadline(hold, now),
             (State::InDoubt(dead_man), _) if !self.rules.family.lists_sessions() && disposal::timer_is_past(*dead_man, now) => {
                 self.vanished(disposal::vanished(*dead_man, now))
             }
             (State::Disposing | State::Uncertain(_), _) => self.ask_turn_if_due(now, self.ready),
             _ => Step::none(),
+        }
+    }
+
+    /// It was missing, and the terminal lists it again: its deadlines count as they did before.
+    fn is_held_after_all(&self) -> bool {
+        let uncertain = matches!(self.session.state, State::Uncertain(_));
+        uncertain && self.listed && self.session.disposal.is_none() && !self.session.number_reused()
+    }
+
+    /// What a deadline that has passed makes of a hold that nobody has decided about.
+    fn deadline(&self, hold: &Hold, now: Timestamp) -> Step {
+        match hold.at_end {
+            _ if now < disposal::deadline_of_hold(&self.session, hold) => Step::none(),
+            _ if !self.session.charging() => self.decide(Decision::Void, DecidedBy::PlugInTimeout),
+            AtEnd::CommitLastKnown => self.decide(self.last_known(), DecidedBy::MaxSession),
+            AtEnd::Void => self.decide(Decision::Void, DecidedBy::MaxSession),
+            AtEnd::Alert => Step::none(),
         }
     }
 

@@ -130,7 +130,8 @@ impl Promises {
             match effect {
                 Effect::Authorise => assert_eq!(kinds, ["authorise_intended"]),
                 Effect::Attempt(request) => {
-                    assert_eq!(kinds, ["attempt_started"]);
+                    // An update that still waited has given way.
+                    assert!(matches!(kinds[..], ["attempt_started"] | ["update_unsent", "attempt_started"]), "{kinds:?}");
                     assert!(self.ready, "not before the terminal is ready");
                     self.fits(life, request);
                 }
@@ -191,6 +192,10 @@ fn settle(life: &mut Life) {
                 Some(due) => {
                     life.now = life.now.max((due.unix_millis() - at(0).unix_millis()).div_euclid(1000));
                     Input::Tick
+                }
+                // What was missing, and has been decided since, waits for a list that shows it.
+                None if life.machine.session().state == State::Disposing && life.machine.rules().family.lists_sessions() => {
+                    Input::Listed(Verdict::Present)
                 }
                 None => return,
             },

@@ -179,11 +179,11 @@ fn what_is_listed_again_is_carried_out() {
     life.does(Input::Listed(Verdict::Absent));
     assert_eq!(life.does(Input::Turn), [Effect::ReleaseTurn], "and it is missing again");
 
-    // Nobody has decided: it waits for a person, or for a decision.
+    // Nobody has decided: it waits for somebody who does, or for its time to plug in to be over.
     let mut undecided = Life::held(P6x);
     undecided.does(Input::Listed(Verdict::Absent));
     assert_eq!(undecided.does(Input::Listed(Verdict::Present)), []);
-    assert_eq!((undecided.state(), undecided.machine.next_tick()), ("uncertain", None));
+    assert_eq!((undecided.state(), undecided.machine.next_tick()), ("uncertain", Some(at(300))));
     assert_eq!(undecided.does(Input::Command(Command::Void)), [Effect::AskTurn]);
 }
 
@@ -225,6 +225,42 @@ fn what_is_decided_of_a_missing_session_waits_for_the_list() {
     }
     assert_eq!(apollo.state(), "uncertain");
     assert_eq!(apollo.waits(HOUR), [Effect::AskTurn]);
+}
+
+/// A hold that was missing and is listed again ends by its deadline, as if it had been there all the time; one that is not listed on this
+/// link, or has become another's, does not.
+#[test]
+fn what_is_listed_again_keeps_its_deadlines() {
+    let missing = |energy: &[u32]| {
+        let mut life = Life::held(P6x);
+        for total in energy {
+            life.does(Input::Command(Command::Energy(minor(*total))));
+        }
+        life.does(Input::Ready);
+        life.does(Input::Listed(Verdict::Absent));
+        assert_eq!((life.state(), life.machine.next_tick()), ("uncertain", None));
+        life
+    };
+    for (energy, decided) in [(&[][..], "voiding"), (&[1240][..], "committing")] {
+        let mut life = missing(energy);
+        life.does(Input::Listed(Verdict::Present));
+        assert!(life.machine.next_tick().is_some());
+        assert_eq!(life.waits(24 * HOUR), [Effect::AskTurn]);
+        assert_eq!((life.state(), life.last(1)), (decided, vec!["disposal_decided"]));
+        life.turn();
+        life.does(Input::Attempted(ok()));
+        assert!(life.machine.session().ended());
+
+        let mut life = missing(energy);
+        life.does(Input::Listed(Verdict::Present));
+        life.reconnects();
+        assert_eq!((life.waits(24 * HOUR), life.state()), (vec![], "uncertain"), "not listed on this link");
+
+        let mut life = missing(energy);
+        life.does(Input::Listed(Verdict::Present));
+        life.does(reused());
+        assert_eq!((life.waits(24 * HOUR), life.state()), (vec![], "uncertain"), "another's by now");
+    }
 }
 
 /// A number that was missing, and that a session in doubt finds in the list: what became of it is told in both, and neither is said to
