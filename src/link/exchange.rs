@@ -11,13 +11,9 @@
 //!                                       ▲─────echo of Synchronize───┘
 //! ```
 //!
-//! A *fence* is a Get Status of our own. The terminal answers in order (assumption 13), so that whatever could still
-//! trail has come when the status comes. While one is out, new orders wait: nothing else may be on the way with it.
-//! A Not OK beside an open Auth stays undecided even then: the terminal waits for Auth also after it has refused one. The next answer is the
-//! other one's, and decides.
-//!
-//! What is answered may be answered twice, since a wire repeated it or the terminal did; the second answer would be taken for
-//! that of the next request (G5). So a status is read between an answer without a name and the next request with money.
+//! A *fence* ([`super::fence`]) is a Get Status of our own. While one is out, new orders wait: nothing else may be on the way with it. It
+//! decides whose a Not OK was, and that nothing trails when money is next. Beside an open Auth it decides nothing, since the terminal waits
+//! for Auth also after it has refused one: there the next answer is the other one's, and says whose the first was.
 
 use std::mem;
 use std::time::Duration;
@@ -27,9 +23,8 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Reason, Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
-use super::rules::{
-    allowed, answered_by_ok, has_mistakable_twin, is_card_flow, is_fence, moves_money, names, settles_money, waits_for_card,
-};
+use super::fence::{Fence, Trail, Why};
+use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money, waits_for_card};
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
 /// What the owner of the wire is to do, in order.
@@ -90,27 +85,6 @@ impl Exchange {
     }
 }
 
-/// Why a fence was sent.
-#[derive(Debug)]
-enum Why {
-    /// A Result Not OK fits the card flow and the command.
-    Doubt(Verdict),
-    /// Session Cancelled may have ended the card flow by itself; then a Result Not OK to our Cancel trails.
-    Cancelled { swallowed: bool },
-    /// Start Session has not been answered in time.
-    Overdue,
-    /// What was answered may be answered once more, and money is next.
-    Twin,
-}
-
-#[derive(Debug)]
-struct Fence {
-    why: Why,
-    place: u64,
-    began: Option<Timestamp>,
-    deadline: Option<Timestamp>,
-}
-
 /// The exchanges of one link.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
@@ -128,10 +102,7 @@ pub(crate) struct Exchanges {
     opening: bool,
     /// Bytes were lost since the last echo of Synchronize.
     stained: bool,
-    /// The last request whose answer, if it came twice, would be taken for another's.
-    answered: Option<u64>,
-    /// The last request whose answer was a fence: nothing trails of what was written before it.
-    fenced: Option<u64>,
+    trail: Trail,
     /// The terminal has a card flow that we took for ended, or a card was read for ours.
     stray_flow: bool,
     gone: bool,
@@ -153,8 +124,7 @@ impl Exchanges {
             overdue: false,
             opening: true,
             stained: false,
-            answered: None,
-            fenced: None,
+            trail: Trail::NOTHING,
             stray_flow: false,
             gone: false,
             next_place: 0,
@@ -420,7 +390,7 @@ impl Exchanges {
                 _ => return self.lose(Loss::OutOfStep, now),
             },
         };
-        self.fenced = self.fenced.max(Some(asked_at));
+        self.trail.fenced(asked_at);
         let waiting = matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth);
         self.stray_flow = waiting && !self.flow_is(|_| true);
         match self.fence.take().map(|fence| fence.why) {
@@ -538,12 +508,8 @@ impl Exchanges {
         };
         let undecided = self.undecided.take().filter(|_| matches!(outcome, Outcome::Answered(_)));
         if let Some(exchange) = exchange {
-            match &outcome {
-                Outcome::Answered(response) if is_fence(response) => self.fenced = self.fenced.max(exchange.place),
-                Outcome::Answered(response) if has_mistakable_twin(response) => {
-                    self.answered = self.answered.max(exchange.place)
-                }
-                _ => {}
+            if let (Outcome::Answered(response), Some(place)) = (&outcome, exchange.place) {
+                self.trail.answered(place, response);
             }
             self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
         }
@@ -590,7 +556,7 @@ impl Exchanges {
             let place = self.next_place;
             let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
             if let Some(exchange) = exchange.as_mut().filter(|exchange| exchange.place.is_none()) {
-                if self.answered > self.fenced && (moves_money(&exchange.request) || settles_money(&exchange.request)) {
+                if self.trail.may_come() && (moves_money(&exchange.request) || settles_money(&exchange.request)) {
                     self.send_fence(Why::Twin);
                     break;
                 }

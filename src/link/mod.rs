@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod exchange;
+mod fence;
 mod pipe;
 mod rules;
 mod serial;

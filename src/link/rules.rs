@@ -35,17 +35,6 @@ pub(super) const fn settles_money(request: &Request) -> bool {
     )
 }
 
-/// Whether whatever trails of earlier requests has come before this.
-pub(super) const fn is_fence(response: &Response) -> bool {
-    matches!(response, Response::Synchronize | Response::Status(_))
-}
-
-/// Whether this, if it came a second time, would be taken for the answer to a later request. A card is only asked for behind a fence, and
-/// only Auth follows, so a second Card Read is seen to be one.
-pub(super) const fn has_mistakable_twin(response: &Response) -> bool {
-    !is_fence(response) && !matches!(response, Response::CardRead(_) | Response::ProprietaryCardRead(_))
-}
-
 /// How long Get Receipt may take (PSP, Timeouts).
 const RECEIPT: Duration = Duration::from_secs(15);
 

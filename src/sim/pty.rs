@@ -78,6 +78,12 @@ impl Device {
 
     async fn event(&mut self, heard: &mut BytesMut, unsent: &mut BytesMut) -> Event {
         let event = tokio::select! {
+            // Whoever opens the line is seen before what he writes, or he would be counted twice.
+            biased;
+            openers = opened_or_closed(self.watch.as_ref(), self.openers) => {
+                self.openers = openers.0;
+                Event::Openers { left: openers.1 }
+            }
             read = read(&self.master, heard) => if read.is_ok() { Event::Read } else { Event::Failed },
             wrote = write(&self.master, unsent), if !unsent.is_empty() => match wrote {
                 Ok(count) => {
@@ -86,10 +92,6 @@ impl Device {
                 }
                 Err(_) => Event::Failed,
             },
-            openers = opened_or_closed(self.watch.as_ref(), self.openers) => {
-                self.openers = openers.0;
-                Event::Openers { left: openers.1 }
-            }
         };
         if matches!(event, Event::Read) {
             // Whoever writes is there, whatever the watch has seen.

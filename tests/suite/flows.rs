@@ -175,11 +175,14 @@ fn a_hold_that_nobody_plugs_in_is_voided() {
 
 #[test]
 fn a_session_that_nobody_ends_is_committed_for_the_last_running_total() {
-    let rig = Rig::pair().policy("plug_in_timeout", "\"2s\"").policy("max_session", "\"3s\"").start();
-    for terminal in BOTH {
+    let rig = Rig::pair().policy("plug_in_timeout", "\"8s\"").policy("max_session", "\"10s\"").start();
+    let sessions = BOTH.map(|terminal| {
         let session = rig.approve(terminal, 5000);
         rig.energy(&session, 400);
         rig.energy(&session, 1700);
+        session
+    });
+    for session in sessions {
         let body = rig.wait_state(&session, "committed");
         assert_eq!((&body["disposal"]["by"], rig.taken(&session)), (&json!("max_session"), Some(1700)));
     }

@@ -42,7 +42,11 @@ fn told_to_end_it_cancels_who_waits_delivers_what_is_decided_and_leaves_the_rest
     });
     rig.ask_to_end();
     rig.until("draining", || rig.said().contains("draining: no new card flows").then_some(()));
-    let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": "apollo-2", "amount": 100 }));
+    // It is said before it is done; until then all plugs are taken.
+    let (status, body) = rig.until("refused for the end", || {
+        let answer = rig.api.post("/v1/sessions", &json!({ "terminal": "apollo-2", "amount": 100 }));
+        (answer.1["code"] != "terminal_full").then_some(answer)
+    });
     assert_eq!((status, &body["code"]), (503, &json!("draining")), "{body}");
     others.iter().for_each(|terminal| rig.terminal(terminal).release_answers());
     assert_eq!(rig.exit_code(), 0);
@@ -157,7 +161,7 @@ fn every_mistake_of_a_configuration_is_told_at_once() {
 fn neither_cards_nor_tokens_are_told() {
     const TOKEN: &str = "a-secret-of-this-test-only";
     let rig = Rig::pair().token(TOKEN).log("trace");
-    let rig = ["commit", "card", "command"].into_iter().fold(rig, |rig, key| rig.timeout(key, "\"1s\"")).start();
+    let rig = ["commit", "card", "command"].into_iter().fold(rig, |rig, key| rig.timeout(key, "\"3s\"")).start();
     let cards = [APOLLO, P6X].map(|terminal| {
         let card = rig.new_card();
         let session = rig.open(terminal, 5000);

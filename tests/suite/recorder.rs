@@ -100,7 +100,7 @@ fn a_session_can_be_read_back_as_a_conversation() {
 #[test]
 fn card_data_is_kept_where_it_is_asked_for_also_over_a_crash() {
     let rig = Rig::builder().apollos(1).recorder("frames", "clear").start();
-    assert!(rig.said().contains("WITH CARD DATA"), "{}", rig.said());
+    rig.until("warned", || rig.said().contains("WITH CARD DATA").then_some(()));
     let session = rig.open("apollo-1", 5000);
     let card = rig.new_card();
     rig.tap("apollo-1", &card);
@@ -146,9 +146,12 @@ fn a_full_disk_costs_frames_and_no_money() {
             }
             assert!(sessions < 50, "a full disk takes everything");
         }
-        let said = rig.said();
-        let complaints = said.lines().filter(|line| line.contains("frames cannot be recorded") && line.contains(terminal));
-        assert_eq!(complaints.count(), 1, "{said}");
+        let complaints = || {
+            let about = |line: &&str| line.contains("frames cannot be recorded") && line.contains(terminal);
+            rig.said().lines().filter(about).count()
+        };
+        rig.until("said", || (complaints() > 0).then_some(()));
+        assert_eq!(complaints(), 1, "{}", rig.said());
         assert!(decode(&[], &disk.path().join(format!("frames/{terminal}.psp"))).status.success(), "half a line was left");
     }
     rig.finish();

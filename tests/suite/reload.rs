@@ -124,7 +124,7 @@ fn whoever_holds_money_is_drained() {
     rig.hang_up();
     rig.until("read again", || rig.said().contains("the configuration was read again").then_some(()));
     rig.wait_state(&waiting, "cancelled");
-    let told = reload(&rig);
+    let told = rig.until("its flow is over", || Some(reload(&rig)).filter(|told| told["draining"][0]["open"] == 1));
     assert_eq!(told["draining"], json!([{ "terminal": APOLLO, "open": 1 }, { "terminal": P6X, "open": 1 }]), "{told}");
     assert_eq!((&told["unchanged"], &told["removed"]), (&json!([OTHER]), &json!([])), "{told}");
 

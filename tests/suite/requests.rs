@@ -1,7 +1,7 @@
 //! What integrators ask of a terminal beside money, on its real wire.
 
 use quittance::protocol::response::TerminalState;
-use quittance::sim::{Command as Heard, Fault, Paper, Policy, SimCard, SimHandle};
+use quittance::sim::{Command as Heard, Fault, Paper, SimCard, SimHandle};
 use serde_json::{Value, json};
 
 use super::rig::Rig;
@@ -160,7 +160,8 @@ fn a_badge_pays_nothing() {
 fn nothing_is_asked_beside_an_authorisation() {
     let rig = Rig::builder().apollos(1).start();
     let session = rig.open(APOLLO, 5000);
-    rig.tap(APOLLO, &rig.card_with(Policy::slow(std::time::Duration::from_millis(700))));
+    rig.terminal(APOLLO).plan(Heard::Auth, Fault::Delay(std::time::Duration::from_secs(5)));
+    rig.tap(APOLLO, &rig.new_card());
     rig.wait_terminal(APOLLO, "authorises", |seen| seen.heard.get(&Heard::Auth) == Some(&1));
     for request in ["reboot", "get_receipt", "read_card"] {
         let (status, body) = ask(&rig, APOLLO, &json!({ "request": request }));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quittance::sim::{Command, HoldState, Policy};
+use quittance::sim::{Command, Fault, HoldState, Policy};
 use serde_json::json;
 
 use super::rig::Rig;
@@ -19,13 +19,11 @@ fn a_number_that_is_given_again_is_the_newer_sessions() {
         let older = rig.approve(terminal, 5000);
         rig.energy(&older, 1240);
         let number = rig.session(&older)["terminal_session_id"].clone();
+        let set_ups = rig.terminal(terminal).count(Command::Setup);
         rig.terminal(terminal).power_cycle_forgetting();
         rig.terminal(terminal).cut();
-        let up = || rig.api.get(&format!("/v1/terminals/{terminal}")).1["link"] == "up";
-        let opened = rig.until("another card", || {
-            let wanted = json!({ "terminal": terminal, "amount": 4000 });
-            rig.api.post("/v1/sessions", &wanted).1["id"].as_str().filter(|_| up()).map(str::to_owned)
-        });
+        rig.wait_terminal(terminal, "is set up anew", |seen| seen.heard.get(&Command::Setup) > Some(&set_ups));
+        let opened = rig.open(terminal, 4000);
         rig.tap(terminal, &rig.new_card());
         let newer = rig.wait_state(&opened, "approved");
         assert_eq!(newer["terminal_session_id"], number, "the terminal begins anew");
@@ -61,7 +59,7 @@ fn a_number_that_is_given_again_is_the_newer_sessions() {
 /// before the next list waits for that list, and never meets the other card's hold. Both sessions tell what became of the number.
 #[test]
 fn a_commit_never_meets_a_hold_whose_approval_was_lost() {
-    let rig = Rig::builder().p6xs(1).connectors(2).timeout("authorise", "\"500ms\"").timeout("command", "\"500ms\"").start();
+    let rig = Rig::builder().p6xs(1).connectors(2).timeout("authorise", "\"2s\"").timeout("command", "\"2s\"").start();
     let terminal = rig.terminal(P6X);
     terminal.set_quirks(|quirks| quirks.reuse_ids = true);
     let older = rig.approve(P6X, 5000);
@@ -72,7 +70,8 @@ fn a_commit_never_meets_a_hold_whose_approval_was_lost() {
 
     let newer = rig.open(P6X, 4000);
     let asked = terminal.count(Command::Auth) + 1;
-    rig.tap(P6X, &rig.card_with(Policy::late(Duration::from_millis(300))));
+    terminal.plan(Command::Auth, Fault::LoseAnswer);
+    rig.tap(P6X, &rig.new_card());
     rig.wait_terminal(P6X, "has heard Auth", |seen| seen.heard.get(&Command::Auth) == Some(&asked));
     terminal.hold_answers();
     rig.wait_state(&newer, "in_doubt");

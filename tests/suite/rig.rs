@@ -415,14 +415,20 @@ impl Rig {
         self.command(session, "energy", &json!({ "amount": amount }));
     }
 
-    /// Decides a commit; says what the API answers within its time.
+    /// Decides a commit, and waits until it is no longer being delivered.
     pub(crate) fn commit(&self, session: &str, amount: u32) -> Value {
-        self.command(session, "commit", &json!({ "amount": amount }))
+        self.dispose(session, "commit", &json!({ "amount": amount }))
     }
 
-    /// Decides a void; says what the API answers within its time.
+    /// Decides a void, and waits until it is no longer being delivered.
     pub(crate) fn void(&self, session: &str) -> Value {
-        self.command(session, "void", &json!({}))
+        self.dispose(session, "void", &json!({}))
+    }
+
+    fn dispose(&self, session: &str, verb: &str, body: &Value) -> Value {
+        let body = self.command(session, verb, body);
+        let under_way = |body: &Value| body["state"] == "committing" || body["state"] == "voiding";
+        if under_way(&body) { self.wait_session(session, "delivered", |body| !under_way(body)) } else { body }
     }
 
     /// A card flow from its opening to an approval; the session's name.

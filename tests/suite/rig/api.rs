@@ -13,7 +13,7 @@ use super::LIMIT;
 use super::events::Stream;
 
 /// Beyond the longest wait that a test asks for.
-const TIME_LIMIT: Duration = Duration::from_secs(45);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// The API; it may move when the program is started again.
 pub(crate) struct Api {

@@ -111,7 +111,8 @@ pub(super) fn config(builder: &Builder, site: &Site, journal: &Path, folder: &Pa
         writeln!(text, "tls = {{ cert = \"{cert}\", key = \"{key}\" }}").unwrap();
     }
     builder.api.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
-    write!(text, "\n[journal]\npath = \"{}\"\n", journal.display()).unwrap();
+    // A machine that other tests share is slow now and then.
+    write!(text, "\n[journal]\npath = \"{}\"\nslow_after = \"1h\"\n", journal.display()).unwrap();
     if let Some((recordings, cards)) = &builder.recorder {
         let recordings = folder.join(recordings);
         write!(text, "\n[recorder]\nfolder = \"{}\"\nsize = \"1MiB\"\ncards = \"{cards}\"\n", recordings.display()).unwrap();
