@@ -3,14 +3,14 @@
 
 pub mod check;
 pub mod client;
-pub mod configuration;
 pub mod decode;
 pub mod explain;
 mod former;
 pub mod journal;
 mod man;
 pub mod reconcile;
-mod reload;
+pub mod reload;
+mod reloader;
 pub mod report;
 pub mod resolve;
 pub mod run;
@@ -87,7 +87,7 @@ enum Command {
     /// Settle a session of which only a person can find out: say what became of its hold, and how you know.
     Resolve(resolve::Args),
     /// Let the running program read its configuration again.
-    Reload(configuration::Args),
+    Reload(reload::Args),
     /// Say what became of every session that was approved within a time, from a journal: for accountants, and for validation.
     Report(report::Args),
     /// Look into a journal; no server is needed.
@@ -189,7 +189,7 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Reconnect(arguments) => Ok(manage(terminal::Wish::Reconnect, &arguments, &mut out)),
         Command::Reconcile(arguments) => Ok(reconcile::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
         Command::Resolve(arguments) => Ok(resolve::run(&arguments, &mut out, &mut io::stderr())),
-        Command::Reload(arguments) => Ok(configuration::run(&arguments, &mut out, &mut io::stderr())),
+        Command::Reload(arguments) => Ok(reload::run(&arguments, &mut out, &mut io::stderr())),
         Command::Report(arguments) => Ok(report::run(&arguments, &Screen::of_stdout(), &mut out, &mut io::stderr())),
         Command::Completions { shell } => man::completions(shell, Cli::command(), &mut out),
         Command::Man { folder } => man::run(folder.as_deref(), Cli::command(), &mut out, &mut io::stderr()),

@@ -1,143 +1,70 @@
-//! The configuration is read again, on SIGHUP and on request: everything is judged before anything is changed.
+//! `quittance reload`: lets the running program read its configuration again, and says what became of it.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
 
-use serde_json::Value;
-use tokio::sync::Mutex;
-use tracing::{error, info, warn};
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use serde_json::{Value, json};
 
-use crate::api::Tokens;
-use crate::api::reload::{Changed, Draining, NotReloaded, Reloaded, Reloader, Waiting};
-use crate::config::{self, Config, Environment, Mistakes};
-use crate::fleet::Fleet;
-use crate::id::TerminalId;
-use crate::journal::{Journal, PacedJournal};
-use crate::session::Refusal;
-use crate::time::Clock;
+use super::client::{Failure, Server, exit_code};
+use super::table::{Cell, printable};
 
-use super::{former, service};
-
-/// Changes what is logged; none when `RUST_LOG` has said it, which stays.
-pub(super) type LogFilter = Option<reload::Handle<EnvFilter, Registry>>;
-
-/// See the module.
-pub(super) struct Reload {
-    pub(super) file: PathBuf,
-    pub(super) environment: Environment,
-    pub(super) clock: Clock,
-    pub(super) journal: Arc<PacedJournal>,
-    pub(super) fleet: Fleet,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) resolve_requires_two: Arc<AtomicBool>,
-    pub(super) log_filter: LogFilter,
-    pub(super) running: Mutex<Running>,
+/// The configuration of the running program
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// As the API gives it
+    #[arg(long)]
+    pub json: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub server: Server,
 }
 
-/// What holds at present.
-pub(super) struct Running {
-    pub(super) config: Config,
-    /// How the journal knows each terminal.
-    pub(super) remembered: BTreeMap<TerminalId, Value>,
+/// Writes what became of it to `out`, or one line to `err`; gives the exit code.
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    exit_code(ask(args, out), err)
 }
 
-impl Reload {
-    /// As SIGHUP wants it: what comes of it is logged, and the service manager is told.
-    pub(super) async fn on_signal(self: Arc<Self>) {
-        // Whatever came of it has been logged, and there is nobody to answer.
-        drop(self.reload("SIGHUP".to_owned()).await);
+fn ask(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let (_, done) = args.server.post("/v1/reload", &json!({}))?;
+    if args.json {
+        writeln!(out, "{done:#}")?;
+    } else {
+        told(&done).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
+    Ok(out.flush()?)
+}
 
-    async fn read_and_follow(&self, by: &str) -> Result<Reloaded, NotReloaded> {
-        let mut running = self.running.lock().await;
-        service::reloading();
-        let done = self.follow(&mut running, by).await;
-        match &done {
-            Ok(_) => service::reloaded("the configuration was read again"),
-            Err(_) => service::reloaded("the configuration was read again and refused; what was before holds"),
+/// What has changed, a line each; one line when nothing has.
+fn told(done: &Value) -> Vec<String> {
+    let list = |field: &str| done.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let words = |values: &[Value]| values.iter().filter_map(Value::as_str).map(printable).collect::<Vec<_>>().join(", ");
+    let all = |field: &str| words(&list(field));
+    let text = |row: &Value, field: &str| Cell::field(row, field).text;
+    let mut lines = Vec::new();
+    let mut some = |what: &str, which: String| {
+        if !which.is_empty() {
+            lines.push(format!("{what}: {which}"));
         }
-        done
+    };
+    some("added", all("added"));
+    some("removed", all("removed"));
+    for row in list("draining") {
+        some("goes as soon as nothing is open on it", format!("{} ({} open)", text(&row, "terminal"), text(&row, "open")));
     }
-
-    async fn follow(&self, running: &mut Running, by: &str) -> Result<Reloaded, NotReloaded> {
-        let (config, settings) = config::follow(&running.config, self.read().await.map_err(NotReloaded::Invalid)?);
-        let news = former::news(&config.terminals, &running.remembered, self.clock);
-        if !news.is_empty() {
-            let records = self.journal.append(news).await;
-            let records = records.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
-            running.remembered.extend(former::told(records));
-        }
-        let applied = self.fleet.reconfigure(config.terminals.clone(), config.supervision.clone()).await?;
-        self.journal.limit(config.journal_slow_after);
-        self.tokens.replace(config.api.tokens.clone());
-        self.resolve_requires_two.store(config.api.resolve_requires_two, Ordering::Relaxed);
-        if let Some(handle) = &self.log_filter {
-            let filter = EnvFilter::builder().parse_lossy(&config.log_filter);
-            if let Err(error) = handle.reload(filter) {
-                warn!(%error, "what is logged could not be changed");
-            }
-        }
-        let concerns = config::warnings(&config, self.clock.now()).into_iter().map(|concern| concern.to_string());
-        let dangers = applied.warnings.iter().map(|(terminal, danger)| format!("{terminal}: {danger}"));
-        let warnings: Vec<String> = concerns.chain(dangers).collect();
-        warnings.iter().for_each(|warning| warn!("{warning}"));
-        running.config = config;
-        let name = |terminal: &TerminalId| terminal.to_string();
-        let reloaded = Reloaded {
-            added: applied.added.iter().map(name).collect(),
-            removed: applied.removed.iter().map(name).collect(),
-            draining: applied.draining.iter().map(|(id, open)| Draining { terminal: name(id), open: *open }).collect(),
-            changed: applied
-                .changed
-                .into_iter()
-                .map(|(id, change)| Changed { terminal: name(&id), keys: change.keys, reopens: change.reopens })
-                .collect(),
-            unchanged: applied.unchanged.iter().map(name).collect(),
-            waiting: applied.waiting.into_iter().map(|(id, why)| Waiting { terminal: name(&id), why }).collect(),
-            settings: settings.changed,
-            needs_restart: settings.needs_restart,
-            warnings,
-        };
-        info!(by, added = ?reloaded.added, removed = ?reloaded.removed, draining = ?reloaded.draining, changed = ?reloaded.changed,
-            waiting = ?reloaded.waiting, settings = ?reloaded.settings, needs_restart = ?reloaded.needs_restart,
-            unchanged = reloaded.unchanged.len(), "the configuration was read again");
-        Ok(reloaded)
+    for row in list("changed") {
+        let keys = words(row.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default());
+        let link = if row.get("reopens") == Some(&Value::Bool(true)) { "; its link is made anew" } else { "" };
+        some("changed", format!("{}: {keys}{link}", text(&row, "terminal")));
     }
-
-    /// Files are read elsewhere: nobody waits for a disk here.
-    async fn read(&self) -> Result<Config, Mistakes> {
-        let (file, environment) = (self.file.clone(), self.environment.clone());
-        let read = tokio::task::spawn_blocking(move || config::load(&file, &environment));
-        read.await.unwrap_or_else(|error| Err(Mistakes::one(format!("could not be read: {error}"))))
+    for row in list("waiting") {
+        some("waits", format!("{}: {}", text(&row, "terminal"), text(&row, "why")));
     }
-}
-
-impl Reloader for Reload {
-    fn reload(self: Arc<Self>, by: String) -> Pin<Box<dyn Future<Output = Result<Reloaded, NotReloaded>>>> {
-        // Whoever asked may hang up; what was begun is done to its end.
-        let done = actix::spawn(async move {
-            let done = self.read_and_follow(&by).await;
-            match &done {
-                Ok(_) => {}
-                Err(NotReloaded::Invalid(mistakes)) => say(&self.file, &by, mistakes),
-                Err(NotReloaded::Refused(refusal)) => error!(by, error = %refusal, "the configuration cannot be followed now"),
-            }
-            done
-        });
-        let lost = || NotReloaded::Refused(Refusal::Draining("the orchestrator".to_owned()));
-        Box::pin(async move { done.await.unwrap_or_else(|_| Err(lost())) })
+    some("new values of", all("settings"));
+    some("holds after a restart only", all("needs_restart"));
+    for warning in list("warnings") {
+        some("warning", printable(warning.as_str().unwrap_or_default()));
     }
-}
-
-fn say(file: &Path, by: &str, mistakes: &Mistakes) {
-    for mistake in &mistakes.0 {
-        error!(by, file = %file.display(), key = mistake.path, "{}", mistake.message);
+    if lines.is_empty() {
+        lines.push("read again; nothing is different".to_owned());
     }
-    let count = mistakes.0.len();
-    error!(by, file = %file.display(), count, "the configuration is invalid, so nothing was changed");
+    lines
 }

@@ -30,7 +30,7 @@ use crate::random::Randomness;
 use crate::session::ledger::Ledger;
 use crate::time::{Clock, Timestamp};
 
-use super::reload::{LogFilter, Reload, Running};
+use super::reloader::{LogFilter, Reload, Running};
 use super::{LogFormat, former, service};
 
 /// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
