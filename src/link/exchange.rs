@@ -23,8 +23,12 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Reason, Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
-use super::fence::{Fence, Trail, Why};
-use super::rules::{allowed, answered_by_ok, is_card_flow, moves_money, names, settles_money, waits_for_card};
+use super::fence::{Fence, Why, has_twin, is_in_card_flow};
+use super::lane::Exchange;
+pub(crate) use super::lane::Lane;
+use super::rules::{
+    allowed, answered_by_ok, disposes_of, is_card_flow, is_money, moves_money, names, settles_money, waits_for_card,
+};
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
 /// What the owner of the wire is to do, in order.
@@ -52,39 +56,6 @@ pub(crate) enum Action {
     Lose(Loss),
 }
 
-/// On whose behalf a request is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Start Session, Auth.
-    Flow,
-    /// Everything else that is asked for.
-    Command,
-    /// A Get Status of the machine itself.
-    Fence,
-}
-
-/// One lane's exchange.
-#[derive(Debug)]
-struct Exchange {
-    ticket: Ticket,
-    request: Request,
-    /// Its place among everything written; none while it waits behind a fence.
-    place: Option<u64>,
-    began: Option<Timestamp>,
-    deadline: Option<Timestamp>,
-}
-
-impl Exchange {
-    fn took(&self, now: Timestamp) -> Duration {
-        self.began.map_or(Duration::ZERO, |began| now.since(began))
-    }
-
-    /// Whether an answer to it can be on the way.
-    const fn is_out(&self) -> bool {
-        self.began.is_some()
-    }
-}
-
 /// The exchanges of one link.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
@@ -102,7 +73,8 @@ pub(crate) struct Exchanges {
     opening: bool,
     /// Bytes were lost since the last echo of Synchronize.
     stained: bool,
-    trail: Trail,
+    /// The last answer may come once more, and would then be taken for another's.
+    twin_may_come: bool,
     /// The terminal has a card flow that we took for ended, or a card was read for ours.
     stray_flow: bool,
     gone: bool,
@@ -124,7 +96,7 @@ impl Exchanges {
             overdue: false,
             opening: true,
             stained: false,
-            trail: Trail::NOTHING,
+            twin_may_come: false,
             stray_flow: false,
             gone: false,
             next_place: 0,
@@ -179,7 +151,7 @@ impl Exchanges {
             _ if self.opening => self.frame_while_opening(response, now),
             Response::Result(Verdict::Ok) => self.accepted(now),
             Response::Result(verdict @ Verdict::NotOk(_)) => self.refused(verdict, now),
-            Response::Status(status) => self.status(status, now),
+            Response::Status(status) => self.fenced(status, now),
             Response::Cancelled => self.cancelled(now),
             Response::CardRead(_) | Response::ProprietaryCardRead(_) if self.flow_is(waits_for_card) => {
                 self.end_flow(Outcome::Answered(response), now);
@@ -187,6 +159,7 @@ impl Exchanges {
             Response::Approved { .. } | Response::PartiallyApproved { .. } | Response::Declined { .. }
                 if self.flow_is(|request| matches!(request, Request::AuthSession)) =>
             {
+                self.take_back_what_meets(&response, now);
                 self.end_flow(Outcome::Answered(response), now);
             }
             Response::Synchronize
@@ -206,6 +179,7 @@ impl Exchanges {
                 self.end_command(Outcome::Answered(response), now);
                 if synchronized {
                     self.stained = false;
+                    self.twin_may_come = false;
                     self.flow_dropped(asked_at, now);
                 }
             }
@@ -292,6 +266,17 @@ impl Exchanges {
             || self.command_is(|request| matches!(request, Request::GetStatus))
     }
 
+    /// A number that the terminal gives to a new hold means no older one any more, so what waits behind a fence is not written.
+    fn take_back_what_meets(&mut self, approval: &Response, now: Timestamp) {
+        let (Response::Approved { session: given, .. } | Response::PartiallyApproved { session: given, .. }) = approval else {
+            return;
+        };
+        let meets = |command: &Exchange| command.place.is_none() && disposes_of(&command.request) == Some(*given);
+        if self.command.as_ref().is_some_and(meets) {
+            self.end_command(Outcome::Unsent, now);
+        }
+    }
+
     /// Assumption 13: late answers come before the echo of Synchronize, so until then only what cannot be late is believed.
     fn frame_while_opening(&mut self, response: Response, now: Timestamp) {
         let fits = match &response {
@@ -304,6 +289,7 @@ impl Exchanges {
                 self.opening &= response != Response::Synchronize;
                 self.stained &= self.opening;
                 self.end_command(Outcome::Answered(response), now);
+                self.twin_may_come &= self.opening;
             }
             _ => {}
         }
@@ -328,9 +314,12 @@ impl Exchanges {
     /// Result Not OK: may answer anything.
     fn refused(&mut self, verdict: Verdict, now: Timestamp) {
         if let Some(first) = self.undecided {
-            // Both were refused. Only a command names a session.
-            let is_commands = matches!(first, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
-            let (flows, commands) = if is_commands { (verdict, first) } else { (first, verdict) };
+            // Both were refused. What was asked for before the status was answered before it, but for an Update, which waits for a bank as
+            // Auth does. Only a command names a session.
+            let names_session = |verdict| matches!(verdict, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
+            let is_update = self.command_is(|request| matches!(request, Request::UpdateSession { .. }));
+            let second_is_commands = names_session(verdict) || (is_update && !names_session(first));
+            let (flows, commands) = if second_is_commands { (first, verdict) } else { (verdict, first) };
             self.undecided = Some(flows);
             return self.end_command(Outcome::Answered(Response::Result(commands)), now);
         }
@@ -376,7 +365,16 @@ impl Exchanges {
         }
     }
 
-    /// Get Status Response: ours, or the one that was asked for.
+    /// Get Status Response. What has ended before it has no second answer any more; a card flow that ends by it may still have one.
+    fn fenced(&mut self, status: Status, now: Timestamp) {
+        let had_flow = self.flow_is(|_| true);
+        self.status(status, now);
+        let has_flow = self.flow_is(|_| true);
+        self.twin_may_come = had_flow && !has_flow;
+        self.stray_flow = is_in_card_flow(status) && !has_flow;
+    }
+
+    /// Ours, or the one that was asked for.
     fn status(&mut self, status: Status, now: Timestamp) {
         let asked_at = match &self.fence {
             Some(fence) if fence.began.is_some() => fence.place,
@@ -390,9 +388,7 @@ impl Exchanges {
                 _ => return self.lose(Loss::OutOfStep, now),
             },
         };
-        self.trail.fenced(asked_at);
-        let waiting = matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth);
-        self.stray_flow = waiting && !self.flow_is(|_| true);
+        let waiting = is_in_card_flow(status);
         match self.fence.take().map(|fence| fence.why) {
             Some(Why::Doubt(verdict)) => return self.doubt_ends(verdict, waiting, now),
             Some(Why::Cancelled { .. }) => self.end_command(Outcome::Answered(Response::Cancelled), now),
@@ -427,7 +423,8 @@ impl Exchanges {
         // Either may have been answered since; what is in its lane then waits for this status and is none of its business.
         let (flow_is_out, command_is_out) = (self.flow_is(|_| true), self.command_is(|_| true));
         let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
-        if waiting && is_auth && command_is_out {
+        let names_session = matches!(verdict, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
+        if waiting && is_auth && command_is_out && !names_session {
             // The card may be there still though its Auth was refused. One of the two has had its answer: time is Auth's.
             self.undecided = Some(verdict);
             self.command.iter_mut().for_each(|command| command.deadline = None);
@@ -455,8 +452,12 @@ impl Exchanges {
     }
 
     fn both_unanswered(&mut self, now: Timestamp) {
-        self.end_flow(Outcome::Unanswered(Cause::Resynchronised), now);
-        self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        if self.flow_is(|_| true) {
+            self.end_flow(Outcome::Unanswered(Cause::Resynchronised), now);
+        }
+        if self.command_is(|_| true) {
+            self.end_command(Outcome::Unanswered(Cause::Resynchronised), now);
+        }
         self.lose(Loss::OutOfStep, now);
     }
 
@@ -508,10 +509,14 @@ impl Exchanges {
         };
         let undecided = self.undecided.take().filter(|_| matches!(outcome, Outcome::Answered(_)));
         if let Some(exchange) = exchange {
-            if let (Outcome::Answered(response), Some(place)) = (&outcome, exchange.place) {
-                self.trail.answered(place, response);
-            }
+            let has_twin = matches!(&outcome, Outcome::Answered(response) if has_twin(response));
+            self.twin_may_come |= has_twin;
             self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
+            let other = if lane == Lane::Flow { &self.command } else { &self.flow };
+            if has_twin && other.as_ref().is_some_and(|other| other.waits_to_be_written() && is_money(&other.request)) {
+                // Its frame is in line already, and no status can be read before it any more.
+                self.lose(Loss::OutOfStep, now);
+            }
         }
         if let Some(verdict) = undecided {
             let other = if lane == Lane::Flow { Lane::Command } else { Lane::Flow };
@@ -549,6 +554,8 @@ impl Exchanges {
             self.send_fence(Why::Overdue);
         }
         let cancelling = matches!(&self.command, Some(Exchange { request: Request::CancelSession, .. }));
+        let status_is_out =
+            self.command.as_ref().is_some_and(|command| command.place.is_some() && command.request == Request::GetStatus);
         for lane in [Lane::Command, Lane::Flow] {
             if self.gone || self.fence.is_some() || (lane == Lane::Flow && cancelling) {
                 break;
@@ -556,8 +563,11 @@ impl Exchanges {
             let place = self.next_place;
             let exchange = if lane == Lane::Flow { &mut self.flow } else { &mut self.command };
             if let Some(exchange) = exchange.as_mut().filter(|exchange| exchange.place.is_none()) {
-                if self.trail.may_come() && (moves_money(&exchange.request) || settles_money(&exchange.request)) {
-                    self.send_fence(Why::Twin);
+                if self.twin_may_come && is_money(&exchange.request) {
+                    // A status that was asked for does as well.
+                    if !status_is_out {
+                        self.send_fence(Why::Twin);
+                    }
                     break;
                 }
                 if self.stray_flow && waits_for_card(&exchange.request) {

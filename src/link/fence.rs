@@ -1,10 +1,10 @@
-//! What may still trail of requests that were answered, and the status that shows that nothing does. Pure.
+//! A Get Status of the link's own: the terminal answers in order (assumption 13), so that whatever could still trail has come when the
+//! status comes. Pure.
 //!
-//! The terminal answers in order (assumption 13). So when a status comes, whatever could trail of what was written before it has come, too.
 //! What is answered may be answered twice, since a wire repeated it or the terminal did; and a Result has no name, so that a second one would
 //! be taken for the answer to the next request (G5). Money is asked for only behind a fence.
 
-use crate::protocol::response::{Response, Verdict};
+use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
 /// Why a fence was sent.
@@ -30,36 +30,13 @@ pub(super) struct Fence {
     pub(super) deadline: Option<Timestamp>,
 }
 
-/// Which answers may come once more. Requests are known by their places among everything written.
-#[derive(Debug)]
-pub(super) struct Trail {
-    /// The last request whose answer, if it came twice, would be taken for another's.
-    answered: Option<u64>,
-    /// The last request whose answer was a fence.
-    fenced: Option<u64>,
+/// Whether this, if it came a second time, would be taken for the answer to another request. A card is only asked for behind a fence, and
+/// only Auth follows, so that a second Card Read is seen to be one.
+pub(super) const fn has_twin(response: &Response) -> bool {
+    !matches!(response, Response::Synchronize | Response::Status(_) | Response::CardRead(_) | Response::ProprietaryCardRead(_))
 }
 
-impl Trail {
-    /// Nothing was answered yet.
-    pub(super) const NOTHING: Self = Self { answered: None, fenced: None };
-
-    /// The request of this place was answered so.
-    pub(super) fn answered(&mut self, place: u64, response: &Response) {
-        match response {
-            Response::Synchronize | Response::Status(_) => self.fenced(place),
-            // A card is only asked for behind a fence, and only Auth follows, so that a second Card Read is seen to be one.
-            Response::CardRead(_) | Response::ProprietaryCardRead(_) => {}
-            _ => self.answered = self.answered.max(Some(place)),
-        }
-    }
-
-    /// A status has come that was asked for at this place.
-    pub(super) fn fenced(&mut self, place: u64) {
-        self.fenced = self.fenced.max(Some(place));
-    }
-
-    /// Whether a second answer may come that would be taken for another's.
-    pub(super) fn may_come(&self) -> bool {
-        self.answered > self.fenced
-    }
+/// Whether the terminal waits for a card, or with one for what is to become of it.
+pub(super) const fn is_in_card_flow(status: Status) -> bool {
+    matches!(status.state, TerminalState::WaitCard | TerminalState::WaitAuth)
 }

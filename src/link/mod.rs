@@ -8,6 +8,7 @@
 pub mod backoff;
 mod exchange;
 mod fence;
+mod lane;
 mod pipe;
 mod rules;
 mod serial;
@@ -83,6 +84,13 @@ pub struct Timeouts {
     pub authorise: Duration,
     /// A card after Start Session.
     pub card: Duration,
+}
+
+impl Timeouts {
+    /// From the intent to authorise until the bank's answer: a status may be read first.
+    pub fn bank(&self) -> Duration {
+        self.authorise.saturating_add(self.command)
+    }
 }
 
 /// Everything that a link must know.

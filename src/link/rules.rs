@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::id::TerminalSessionId;
 use crate::protocol::request::Request;
 use crate::protocol::response::Response;
 
@@ -33,6 +34,21 @@ pub(super) const fn settles_money(request: &Request) -> bool {
             | Request::UpdateSession { .. }
             | Request::ListSessions { .. }
     )
+}
+
+/// What must not be asked for while a second answer to something else may come.
+pub(super) const fn is_money(request: &Request) -> bool {
+    moves_money(request) || settles_money(request)
+}
+
+/// Which hold this ends or changes.
+pub(super) const fn disposes_of(request: &Request) -> Option<TerminalSessionId> {
+    match request {
+        Request::CommitSession { session, .. } | Request::VoidSession { session } | Request::UpdateSession { session, .. } => {
+            Some(*session)
+        }
+        _ => None,
+    }
 }
 
 /// How long Get Receipt may take (PSP, Timeouts).

@@ -53,7 +53,7 @@ impl TerminalActor {
         let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
         let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
         // When Auth's own time is over, a list that is read then says for certain whether a hold was placed.
-        let over = |child: &Child| child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.authorise));
+        let over = |child: &Child| child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.bank()));
         let certain = |at: Timestamp| {
             doubts && self.children.values().filter(|child| doubt(child)).filter_map(over).any(|over| at < over && over <= now)
         };
@@ -168,7 +168,7 @@ impl TerminalActor {
             lists,
             orphan_policy: self.settings.policy.orphan_policy,
             past_unsure: self.around.past_unsure,
-            authorise_timeout: self.settings.link.timeouts.authorise,
+            authorise_timeout: self.settings.link.timeouts.bank(),
             began: comparison.began_at,
         })
     }

@@ -302,7 +302,12 @@ impl TerminalActor {
                 self.start_ended(ctx, owner, outcome);
             }
             Purpose::Authorise(session) => {
-                self.flow_over();
+                if matches!(outcome, Outcome::Answered(Response::Result(_))) {
+                    // The card may wait there still, and whoever comes next before it.
+                    self.turns.drop_card(session);
+                } else {
+                    self.flow_over();
+                }
                 let number = match outcome {
                     Outcome::Answered(
                         Response::Approved { session: number, .. } | Response::PartiallyApproved { session: number, .. },

@@ -223,6 +223,12 @@ impl Turns {
         };
     }
 
+    /// Auth was refused, and the card of this session may still be there: it is to be cancelled before anything else.
+    pub fn drop_card(&mut self, session: SessionId) {
+        self.flow = Flow::CardRead(Owner::Session(session));
+        self.cancel = true;
+    }
+
     /// The session whose card flow is open or wanted.
     pub fn flow_session(&self) -> Option<SessionId> {
         match self.flow {

@@ -354,8 +354,10 @@ fn the_question_waits_for_the_command_lane_and_orders_wait_for_the_question() {
     assert_eq!(bench.ask(VOID), []);
     assert_eq!(
         bench.frame(status(TerminalState::Enabled)),
-        [took(ended(2, Outcome::FlowEnded), 130_000), Action::Write { lane: Lane::Command, request: VOID }]
+        [took(ended(2, Outcome::FlowEnded), 130_000), fence()],
+        "the status that has ended the flow says nothing of what trails"
     );
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), [Action::Write { lane: Lane::Command, request: VOID }]);
 }
 
 #[test]

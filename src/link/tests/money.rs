@@ -4,11 +4,13 @@ use super::exchange::*;
 
 use std::time::Duration;
 
+use crate::id::TerminalSessionId;
 use crate::journal::record::Cause;
 use crate::link::exchange::{Action, Lane};
 use crate::link::{Loss, Outcome, Ticket};
+use crate::money::Amount;
 use crate::protocol::Dol;
-use crate::protocol::request::Request;
+use crate::protocol::request::{Request, Ui};
 use crate::protocol::response::{Reason, Response, SessionList, TerminalState, Verdict};
 
 const WRONG_STATE: Response = Response::Result(Verdict::NotOk(Some(Reason::WRONG_STATE)));
@@ -65,8 +67,10 @@ fn a_refusal_of_auth_or_a_command_is_decided_by_the_other_ones_answer() {
         (COMMIT, WRONG_STATE, OK, vec![answered(3, OK), answered(2, WRONG_STATE)]),
         (UPDATE, WRONG_STATE, updated.clone(), vec![answered(3, updated), answered(2, WRONG_STATE)]),
         (UPDATE, WRONG_STATE, OK, vec![unanswered(2, Cause::LinkLost), unanswered(3, Cause::LinkLost), lose(Loss::OutOfStep)]),
+        // Both are refused: what stood before the status was answered before it, but for what waits for a bank. Auth names no session.
+        (COMMIT, WRONG_STATE, NOT_OK, vec![answered(3, WRONG_STATE), answered(2, NOT_OK)]),
         (COMMIT, WRONG_STATE, not_found.clone(), vec![answered(3, not_found.clone()), answered(2, WRONG_STATE)]),
-        (COMMIT, not_found.clone(), WRONG_STATE, vec![answered(3, not_found), answered(2, WRONG_STATE)]),
+        (UPDATE, WRONG_STATE, NOT_OK, vec![answered(3, NOT_OK), answered(2, WRONG_STATE)]),
     ];
     for (command, first, second, expected) in table {
         let mut bench = Bench::with([Request::AuthSession, command.clone()]);
@@ -74,6 +78,10 @@ fn a_refusal_of_auth_or_a_command_is_decided_by_the_other_ones_answer() {
         assert_eq!(bench.frame(status(TerminalState::WaitAuth)), [], "{command:?}");
         assert_eq!(bench.frame(second.clone()), expected, "{first:?}, then {second:?}, with {command:?}");
     }
+
+    let mut bench = Bench::with([Request::AuthSession, UPDATE]);
+    bench.frame(not_found.clone());
+    assert_eq!(bench.frame(status(TerminalState::WaitAuth)), [answered(3, not_found)], "Auth names no session");
 
     // Without another answer both are in doubt when Auth's time is over (30 s here), whatever the command's own was.
     let mut bench = Bench::with([UPDATE]);
@@ -174,7 +182,8 @@ fn a_refused_cancel_is_ambiguous_but_two_refusals_are_not() {
     let mut bench = Bench::with([start(), Request::CancelSession]);
     bench.frame(NOT_OK);
     assert_eq!(bench.frame(status(TerminalState::Enabled)), [ended(2, Outcome::FlowEnded), answered(3, NOT_OK)]);
-    let next = bench.ask(start());
+    assert_eq!(bench.ask(start()), [fence()]);
+    let next = bench.frame(status(TerminalState::Enabled));
     assert!(matches!(next[..], [Action::Write { request: Request::StartSession(_), .. }]), "the link goes on: {next:?}");
 }
 
@@ -356,4 +365,85 @@ fn no_card_flow_is_started_over_one_that_the_terminal_still_has() {
         bench.frame(status(state));
         assert_eq!(bench.ask(start()), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
     }
+}
+
+/// A card flow is asked for long before it is answered, so a status that came in between says nothing of a second answer.
+#[test]
+fn a_status_before_an_answer_is_no_fence_behind_it() {
+    for flow in [start(), Request::AuthSession] {
+        let mut bench = Bench::with([flow, Request::GetStatus]);
+        bench.frame(status(TerminalState::WaitAuth));
+        assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK)]);
+        assert_eq!(bench.ask(VOID), [fence()]);
+        assert_eq!(bench.frame(NOT_OK), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
+    }
+}
+
+/// A refused Auth may leave its card in the terminal, whether the refusal came before the status that says so or with it.
+#[test]
+fn a_card_that_was_left_there_is_seen() {
+    let waits = status(TerminalState::WaitAuth);
+    let mut bench = Bench::with([Request::AuthSession, Request::GetStatus]);
+    assert_eq!(bench.frame(WRONG_STATE), []);
+    assert_eq!(bench.frame(waits.clone()), [answered(3, waits.clone()), answered(2, WRONG_STATE)]);
+    assert_eq!(bench.ask(start()), [fence()], "the status has ended the flow, and says nothing of what trails");
+    assert_eq!(bench.frame(waits.clone()), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
+
+    let mut bench = Bench::with([UPDATE, Request::AuthSession]);
+    bench.frame(WRONG_STATE);
+    bench.frame(waits.clone());
+    assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, WRONG_STATE)]);
+    assert_eq!(bench.ask(start()), [fence()]);
+    assert_eq!(bench.frame(waits), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
+}
+
+/// A terminal that begins its numbers anew has forgotten the older hold: what still waits behind a fence would meet the newer one.
+#[test]
+fn what_waits_never_meets_a_hold_that_has_just_got_its_number() {
+    for (waiting, meets) in [(COMMIT, true), (VOID, true), (UPDATE, true), (other(), false)] {
+        let mut bench = Bench::with([Request::AuthSession, Request::UiRequest(Ui::info("Wait"))]);
+        bench.frame(OK);
+        assert_eq!(bench.ask(waiting.clone()), [fence()]);
+        let expected = [meets.then(|| ended(4, Outcome::Unsent)), Some(answered(2, approved()))];
+        assert_eq!(bench.frame(approved()), expected.into_iter().flatten().collect::<Vec<_>>(), "{waiting:?}");
+        let after = bench.frame(status(TerminalState::Enabled));
+        let written = Action::Write { lane: Lane::Command, request: waiting.clone() };
+        assert_eq!(after, if meets { vec![] } else { vec![written] }, "{waiting:?}");
+    }
+}
+
+/// A Commit of another session than the one that is approved here.
+fn other() -> Request {
+    Request::CommitSession { session: TerminalSessionId(11), amount: Amount::from_minor(100) }
+}
+
+#[test]
+fn what_has_not_left_is_unsent_whatever_is_in_doubt_beside_it() {
+    let mut bench = Bench::with([start(), Request::CancelSession]);
+    bench.frame(NOT_OK);
+    assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, NOT_OK)]);
+    assert_eq!(bench.ask(COMMIT), []);
+    assert_eq!(bench.frame(NOT_OK), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
+}
+
+#[test]
+fn a_status_that_was_asked_for_is_not_asked_for_again() {
+    let read = Response::CardRead(Dol::default());
+    let mut bench = Bench::with([start(), Request::Enable]);
+    bench.frame(OK);
+    bench.ask(Request::GetStatus);
+    bench.frame(read);
+    assert_eq!(bench.ask(Request::AuthSession), [], "it waits for the status that is out");
+    let waits = status(TerminalState::WaitAuth);
+    let auth = Action::Write { lane: Lane::Flow, request: Request::AuthSession };
+    assert_eq!(bench.frame(waits.clone()), [answered(4, waits), auth]);
+}
+
+/// Its frame is in line behind nothing, and no status can be read before it any more.
+#[test]
+fn money_that_is_in_line_when_something_else_is_answered_is_not_sent() {
+    let mut bench = Bench::with([start()]);
+    bench.slow_wire = true;
+    assert_eq!(bench.ask(COMMIT), [Action::Write { lane: Lane::Command, request: COMMIT }]);
+    assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), ended(3, Outcome::Unsent), lose(Loss::OutOfStep)]);
 }
