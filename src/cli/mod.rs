@@ -1,5 +1,6 @@
-//! The commands of `quittance`, one file each; `run` is the only place where everything is wired. Data goes to stdout, logs and
-//! complaints to stderr. Exit codes: 0 well, 1 not, 2 a usage error.
+//! The commands of `quittance`, a file for each (`terminal`: drain, resume, reconnect; `man`: completions, too). They share `client`,
+//! `screen` and `table`. `run` is the only place where everything is wired; only it uses `former`, `reloader` and `service`. Data goes to
+//! stdout, logs and complaints to stderr. Exit codes: 0 well, 1 not, 2 a usage error.
 
 pub mod check;
 pub mod client;

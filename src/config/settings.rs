@@ -19,7 +19,7 @@ use crate::terminal::screen::Templates;
 use crate::terminal::settings::{Screens, TerminalSettings};
 use crate::tls::IdentityFiles;
 
-/// Every stream of events keeps a connection, and the API has 2048 of them for everybody.
+/// Every stream of events keeps one of `api.max_connections`.
 const STREAMS: (u32, u32) = (1, 1500);
 
 /// Everything that was configured, valid as a whole.
@@ -104,7 +104,7 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     let tokens = tokens(&mut section, mistakes);
     let tls = if section.has("tls") { certificate(&mut section, mistakes) } else { None };
     let write_timeout = section.duration("write_timeout", mistakes);
-    let events = events(section.section("events", mistakes), mistakes);
+    let (streams, events) = events(section.section("events", mistakes), mistakes);
     // Tokens that are there and wrong have their own mistakes.
     let open = listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
     if open && tokens.is_empty() && !(any && mistakes.iter().any(|mistake| mistake.path.starts_with("api.tokens"))) {
@@ -122,6 +122,14 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     }
     let most = section.number("max_connections", (16, 100_000), mistakes);
     bounds.max_connections = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(bounds.max_connections);
+    let others = bounds.max_connections.saturating_sub(1);
+    if streams.is_some_and(|streams| streams > others) {
+        let message = format!("must leave connections for others, and api.max_connections is {}", bounds.max_connections);
+        section.mistake("events.streams", message, mistakes);
+    }
+    // Who asks for fewer connections alone gets fewer streams.
+    let streams = streams.unwrap_or(events.streams.min(bounds.max_connections / 2));
+    let events = api::events::Settings { streams, ..events };
     section.finish(mistakes);
     let usual = api::Settings::at(listen?);
     Some(api::Settings {
@@ -135,12 +143,13 @@ fn api(mut section: Section, mistakes: &mut Vec<Mistake>) -> Option<api::Setting
     })
 }
 
-fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> api::events::Settings {
+/// How many streams are asked for, and what else is to be so.
+fn events(mut section: Section, mistakes: &mut Vec<Mistake>) -> (Option<usize>, api::events::Settings) {
     let usual = api::events::Settings::default();
     let streams = section.number("streams", STREAMS, mistakes).and_then(|streams| usize::try_from(streams).ok());
     let heartbeat = section.duration("heartbeat", mistakes);
     section.finish(mistakes);
-    api::events::Settings { streams: streams.unwrap_or(usual.streams), heartbeat: heartbeat.unwrap_or(usual.heartbeat) }
+    (streams, api::events::Settings { heartbeat: heartbeat.unwrap_or(usual.heartbeat), ..usual })
 }
 
 fn certificate(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Option<IdentityFiles> {

@@ -79,6 +79,9 @@ fn events_are_served_as_configured() {
     let api = |keys: &str| GOOD.replacen("[api]\n", &format!("[api]\n{keys}\n"), 1);
     let other = good(&api("write_timeout = \"1m\"\nevents = { streams = 7, heartbeat = \"2s\" }"), &[]).api;
     assert_eq!((other.write_timeout.as_secs(), other.events.streams, other.events.heartbeat.as_secs()), (60, 7, 2));
+    let few = good(&api("max_connections = 100"), &[]).api;
+    assert_eq!((few.bounds.max_connections, few.events.streams), (100, 50));
+    assert_eq!(paths(&api("max_connections = 100\nevents = { streams = 100 }"), &[]), ["api.events.streams"]);
     let wrong = api("write_timeout = \"0s\"\nevents = { streams = 1501, heartbeat = \"soon\", after = 0 }");
     assert_eq!(paths(&wrong, &[]), ["api.events.after", "api.events.heartbeat", "api.events.streams", "api.write_timeout"]);
 }

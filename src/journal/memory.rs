@@ -31,7 +31,6 @@ struct Shared {
     refuse: usize,
     /// The last append was refused, and the next one will be.
     failing: bool,
-    pretended: Option<Health>,
     appends: usize,
     refused: usize,
 }
@@ -100,11 +99,6 @@ impl MemoryJournal {
         let mut shared = self.lock();
         let (records, newest) = (std::mem::take(&mut shared.records), std::mem::take(&mut shared.newest));
         *shared = Shared { records, newest, ..Shared::default() };
-    }
-
-    /// Says so about its health from now on; none: says what is so.
-    pub fn pretend(&self, health: Option<Health>) {
-        self.lock().pretended = health;
     }
 
     /// All that was acknowledged.
@@ -238,11 +232,6 @@ impl Journal for MemoryJournal {
     }
 
     fn health(&self) -> Health {
-        let shared = self.lock();
-        match &shared.pretended {
-            Some(health) => health.clone(),
-            None if shared.failing => Health::Failing(REFUSED.to_owned()),
-            None => Health::Writable,
-        }
+        if self.lock().failing { Health::Failing(REFUSED.to_owned()) } else { Health::Writable }
     }
 }

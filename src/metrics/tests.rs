@@ -172,6 +172,7 @@ fn two_hundred_terminals_are_shown_and_two_fleets_are_apart() {
 #[test]
 fn names_of_other_modules_are_the_same_here() {
     assert_eq!(names::DISCREPANCY_KINDS, crate::journal::record::DiscrepancyKind::ALL.map(|kind| kind.as_str()));
+    assert_eq!(names::FRAME_ERROR_KINDS[..6], crate::protocol::ProtocolError::KINDS);
     assert_eq!(names::STATES, crate::terminal::view::STATES);
     assert_eq!(names::REFUSING_REASONS, crate::terminal::REASONS);
 }

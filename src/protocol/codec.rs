@@ -171,11 +171,6 @@ impl TerminalCodec {
         }
     }
 
-    /// From here on, frames are sent with this preamble and magic, as a P6X can be configured.
-    pub fn set_envelope(&mut self, preamble: u8, magic: u8) {
-        self.envelope = Envelope { preamble, magic, ..self.envelope };
-    }
-
     /// From here on, both directions use this format.
     pub fn set_format(&mut self, format: BlockFormat) {
         self.envelope.format = format;

@@ -2,6 +2,10 @@
 //! direction, so there are two enums: [`Request`] (host → terminal) and [`Response`] (terminal → host). What they are called, their
 //! codes and who knows them is a table: [`message`]. Where the pages leave a choice, [`Quirks`] says what is believed.
 //!
+//! Comments cite Payter's pages by their titles, as (PSP, Session Approved); they are at
+//! <https://docs.payter.com/docs/Integration/specifications/psp/>. What no page says is *assumption N* or *conflict CN* of
+//! `src/sim/assumptions.md`.
+//!
 #![doc = include_str!("coverage.md")]
 
 mod checksum;

@@ -1,5 +1,14 @@
-//! The rules of commit and void: how much at most, when to try again, and when doubt becomes uncertainty (see the table
-//! "When things go wrong" in README).
+//! The rules of commit and void: when to try again, and when doubt becomes uncertainty.
+//!
+//! | an attempt | what follows |
+//! |---|---|
+//! | OK | over: committed or voided |
+//! | no answer | doubt: set up again, then the same again; a P6X's list is read before |
+//! | "not found" (0x0C) after doubt, or missing in two lists | it was carried out, unless the terminal's own timer may have come first |
+//! | "not found" to a first attempt | expired if the terminal's timer is past and voids, else uncertain |
+//! | wrong state, invalid, not ready (0x05, 0x0E, 0x11) | set up again, then the next step of the ladder |
+//! | damaged on the way (0x04) | the same again at once, a few times |
+//! | anything else | the ladder; uncertain after five refusals, and asked on, slowly |
 
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ impl Session {
             }
             Fact::Resolved { outcome, note, by, proposed_by } => {
                 self.within_hold(kind, *outcome)?;
-                // Uncertain ones were settled beside an attempt by earlier versions, and their journals stay sound.
+                // There are journals in which an uncertain one was settled beside an attempt, and they are sound.
                 if self.under_way() && !matches!(self.state, State::Uncertain(_)) {
                     return Err(Illegal::Disagrees { fact: kind, why: "the terminal is just being asked" });
                 }

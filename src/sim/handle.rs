@@ -119,11 +119,6 @@ impl SimHandle {
         self.stage.plan(Some(command), fault);
     }
 
-    /// The next request of any kind, or the next frame from the terminal, meets this fault.
-    pub fn plan_next(&self, fault: Fault) {
-        self.stage.plan(None, fault);
-    }
-
     /// The answer to the next such request never comes: since the request was lost, or though it was processed.
     pub fn drop_answer_to(&self, command: Command, processed: bool) {
         self.plan(command, if processed { Fault::LoseAnswer } else { Fault::LoseRequest });
@@ -266,11 +261,5 @@ impl SimHandle {
     /// Waits until so many requests of this kind have come since the start.
     pub async fn wait_for_requests(&self, command: Command, count: u64) {
         self.wait_for(|snapshot| snapshot.heard.get(&command).is_some_and(|heard| *heard >= count)).await;
-    }
-
-    /// Waits until one more request of this kind has come.
-    pub async fn wait_for_frame(&self, command: Command) {
-        let count = self.count(command) + 1;
-        self.wait_for_requests(command, count).await;
     }
 }

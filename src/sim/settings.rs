@@ -88,8 +88,6 @@ struct TerminalSection {
     family: Family,
     listen: ListenSection,
     serial_number: Option<String>,
-    #[serde(default, deserialize_with = "duration")]
-    card_timeout: Option<Duration>,
     #[serde(default)]
     quirks: Quirks,
     #[serde(default)]
@@ -235,9 +233,6 @@ impl Settings {
             }
             config.quirks = section.quirks;
             section.papers.apply(&mut config.papers);
-            if let Some(card_timeout) = section.card_timeout {
-                config.quirks.card_timeout = card_timeout;
-            }
             let drivers = section.drivers.unwrap_or(file.drivers);
             let chances = section.faults.unwrap_or(file.faults);
             check(&key, &drivers, &chances, &mut mistakes);

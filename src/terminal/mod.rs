@@ -5,7 +5,8 @@
 //!   [`screen`]: what an Apollo shows. Pure.
 //! * [`actor`]: hands out the lanes. `link`: its link, and why it ends ([`trouble`]). `children`: its sessions. `flow`: its card flow.
 //!   `admission`: why it takes no cards.
-//!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled. [`world`]: what it needs of others, and says to them.
+//!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled.
+//!   [`world`]: what it needs of others, and says to them.
 //! * [`settings`]: what the operator has configured; [`change`]: what another configuration changes of it, pure; [`configure`]: how a
 //!   terminal that runs follows it. [`view`]: what a reader sees.
 

@@ -7,7 +7,8 @@
 //! 4. List Sessions, while no card flow is open, since a hold that is being placed would look like an orphan,
 //! 5. the status that keeps the link alive,
 //! 6. what integrators ask for, while no card is being authorised, since a request that is not answered costs the link,
-//! 7. a new card flow, when nothing of the above waits.
+//! 7. a new card flow, when nothing of the above waits,
+//! 8. what an Apollo's display is to show ([`super::screen`]).
 
 use std::collections::VecDeque;
 
