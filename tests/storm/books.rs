@@ -32,6 +32,8 @@ pub(crate) struct Page {
     pub(crate) decision: Option<(Decision, DecidedBy, Timestamp)>,
     /// Commit or Void may be sent.
     pub(crate) may_dispose: bool,
+    /// Noise has come while the answer to it was on its way, so that no Result may settle it (G5).
+    pub(crate) noisy: bool,
     /// Another session's disposal may have met this hold, and the journal says so.
     pub(crate) shared: bool,
     pub(crate) in_doubt: bool,
@@ -95,6 +97,7 @@ impl Books {
                 updates: Vec::new(),
                 decision: None,
                 may_dispose: false,
+                noisy: false,
                 shared: false,
                 in_doubt: false,
                 uncertain: false,
@@ -164,9 +167,14 @@ impl Books {
                     return wrong("not decided, or another attempt is under way");
                 }
                 page.may_dispose = true;
+                page.noisy = false;
+            }
+            Fact::AttemptRefused { .. } | Fact::Disposed { confirmed_by: ConfirmedBy::ResultOk, .. } if page.noisy => {
+                return wrong("it is settled by what followed noise (G5)");
             }
             Fact::AttemptUnsent { .. } | Fact::AttemptUnanswered { .. } | Fact::AttemptRefused { .. } => {
-                page.may_dispose = false
+                page.may_dispose = false;
+                page.noisy = false;
             }
             Fact::Disposed { outcome, confirmed_by } => {
                 page.may_dispose = false;
@@ -188,6 +196,14 @@ impl Books {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Noise has come while the terminal owed the answer about this number.
+    pub(crate) fn noise_over(&mut self, terminal: &TerminalId, number: TerminalSessionId) {
+        let about = |page: &Page| page.terminal == *terminal && page.hold.is_some_and(|hold| hold.number == number);
+        for page in self.pages.values_mut().filter(|page| page.may_dispose && about(page)) {
+            page.noisy = true;
+        }
     }
 
     /// The pages of a terminal.

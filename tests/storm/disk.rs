@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quittance::id::{SessionId, TerminalId};
+use quittance::id::{SessionId, TerminalId, TerminalSessionId};
 use quittance::journal::view::public_line;
 use quittance::journal::{Entry, Fact, Health, Journal, MemoryJournal, Pending, Record, Selection};
 use tokio::sync::{Notify, watch};
@@ -65,6 +65,11 @@ impl Disk {
     /// All that is durable.
     pub(crate) fn records(&self) -> Vec<Record> {
         self.0.journal.records()
+    }
+
+    /// Noise has come while the terminal owed the answer about this number.
+    pub(crate) fn noise_over(&self, terminal: &TerminalId, number: TerminalSessionId) {
+        self.state().books.noise_over(terminal, number);
     }
 
     /// What is durable, as the storm reads it.

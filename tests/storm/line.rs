@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use quittance::id::TerminalSessionId;
 use quittance::journal::record::Decision;
 use quittance::protocol::{Family, Request};
 use quittance::sim::{Heard, Parcel, Port};
@@ -23,6 +24,9 @@ const WIRE: usize = 1 << 16;
 
 /// PSP, List Sessions Response.
 const LIST: u8 = 0x30;
+
+/// PSP, Result.
+const RESULT: u8 = 0x00;
 
 type Coming = Pin<Box<dyn Future<Output = io::Result<DuplexStream>>>>;
 
@@ -55,7 +59,13 @@ pub(crate) fn connect(world: &Arc<World>, terminal: usize) -> Coming {
 }
 
 /// Bytes on their way.
-type Flying = VecDeque<(Instant, BytesMut)>;
+type Flying = VecDeque<Piece>;
+
+struct Piece {
+    due: Instant,
+    bytes: BytesMut,
+    noise: bool,
+}
 
 struct Guest {
     stream: DuplexStream,
@@ -65,6 +75,8 @@ struct Guest {
     /// What has arrived at the terminal.
     heard: BytesMut,
     to_host: Flying,
+    /// The session whose Commit or Void the terminal has not answered yet.
+    owed: Option<TerminalSessionId>,
     /// The last list was caught in the middle of a change: the next one is as it is.
     list_moved: bool,
 }
@@ -106,7 +118,8 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                 world.note(|| format!("{}      the link is open", world.name(terminal)));
                 let seen = BytesMut::new();
                 let (to_terminal, to_host) = (Flying::new(), Flying::new());
-                guest = Some(Guest { stream, seen, to_terminal, heard: BytesMut::new(), to_host, list_moved: false });
+                guest =
+                    Some(Guest { stream, seen, to_terminal, heard: BytesMut::new(), to_host, owed: None, list_moved: false });
                 port.connected();
             }
             Event::Read(Ok(1..)) => {
@@ -114,6 +127,10 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                     guest.seen.extend_from_slice(&buffer);
                     while let Some((heard, _)) = port.take_frame(&mut guest.seen) {
                         witness(&world, terminal, &heard);
+                        if let Heard::Request(Request::CommitSession { session, .. } | Request::VoidSession { session }) = heard
+                        {
+                            guest.owed = Some(session);
+                        }
                     }
                     let bytes = std::mem::take(&mut buffer);
                     send(&world, terminal, Towards::Terminal, &mut guest.to_terminal, bytes);
@@ -125,8 +142,8 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                 // What is under way may still arrive, or not.
                 let arrives = world.dice().chance(0.5);
                 if let Some(mut guest) = guest.take().filter(|_| arrives) {
-                    for (_, bytes) in std::mem::take(&mut guest.to_terminal) {
-                        guest.heard.extend_from_slice(&bytes);
+                    for piece in std::mem::take(&mut guest.to_terminal) {
+                        guest.heard.extend_from_slice(&piece.bytes);
                     }
                     while let Some((heard, bytes)) = port.take_frame(&mut guest.heard) {
                         port.receive(heard, bytes);
@@ -167,14 +184,19 @@ fn pack(world: &World, terminal: usize, port: &Port, guest: &mut Option<Guest>) 
 async fn deliver(world: &Arc<World>, terminal: usize, port: &Port, guest: &mut Option<Guest>) {
     let Some(open) = guest.as_mut() else { return };
     let now = now();
-    while open.to_host.front().is_some_and(|(due, _)| *due <= now) {
-        let Some((_, bytes)) = open.to_host.pop_front() else { break };
+    while open.to_host.front().is_some_and(|piece| piece.due <= now) {
+        let Some(Piece { bytes, noise, .. }) = open.to_host.pop_front() else { break };
+        match open.owed {
+            Some(number) if noise => world.disk.noise_over(world.id(terminal), number),
+            _ if bytes.get(3) == Some(&RESULT) => open.owed = None,
+            _ => {}
+        }
         if open.stream.write_all(&bytes).await.is_err() {
             break;
         }
     }
-    while open.to_terminal.front().is_some_and(|(due, _)| *due <= now) {
-        let Some((_, bytes)) = open.to_terminal.pop_front() else { break };
+    while open.to_terminal.front().is_some_and(|piece| piece.due <= now) {
+        let Some(Piece { bytes, .. }) = open.to_terminal.pop_front() else { break };
         open.heard.extend_from_slice(&bytes);
     }
     while let Some((heard, bytes)) = port.take_frame(&mut open.heard) {
@@ -243,7 +265,7 @@ fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, m
     let doubles = towards == Towards::Host || world.terminal(terminal).family() == Family::P6x;
     let (plan, mut dice) = (&world.plan.line, world.dice());
     let mut wait = if plan.latency_millis > 0 { dice.millis(0, plan.latency_millis) } else { Duration::ZERO };
-    let mut twice = false;
+    let (mut twice, mut noisy) = (false, false);
     if world.stormy() {
         let at = dice.index(bytes.len());
         if dice.chance(plan.drop_byte) {
@@ -261,6 +283,7 @@ fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, m
                 noise.extend(result(bytes[0], u8::from(dice.chance(0.5))));
             }
             bytes = noise.iter().chain(bytes.iter()).copied().collect();
+            noisy = true;
         } else if dice.chance(plan.cut) {
             world.note(|| format!("{}      the link is cut in the middle of bytes", world.name(terminal)));
             bytes.truncate(at);
@@ -275,12 +298,12 @@ fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, m
         twice = dice.chance(plan.twice) && doubles;
     }
     drop(dice);
-    let due = flying.back().map_or(now() + wait, |(last, _)| (*last).max(now() + wait));
+    let due = flying.back().map_or(now() + wait, |last| last.due.max(now() + wait));
     if twice {
         world.note(|| format!("{}      bytes come twice", world.name(terminal)));
-        flying.push_back((due, bytes.clone()));
+        flying.push_back(Piece { due, bytes: bytes.clone(), noise: noisy });
     }
-    flying.push_back((due, bytes));
+    flying.push_back(Piece { due, bytes, noise: noisy });
 }
 
 /// G1: whatever can move money has its intent in the journal when it leaves.
@@ -326,7 +349,7 @@ fn told(bytes: &[u8]) -> String {
 }
 
 fn next_wake(port: &Port, guest: Option<&Guest>) -> Option<Instant> {
-    let flying = |flying: &Flying| flying.front().map(|(due, _)| *due);
+    let flying = |flying: &Flying| flying.front().map(|piece| piece.due);
     let guest = guest.and_then(|guest| [flying(&guest.to_host), flying(&guest.to_terminal)].into_iter().flatten().min());
     [port.next_wake(), guest].into_iter().flatten().min()
 }
