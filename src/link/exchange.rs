@@ -20,14 +20,15 @@ use std::time::Duration;
 
 use crate::journal::record::Cause;
 use crate::protocol::request::Request;
-use crate::protocol::response::{Reason, Response, Status, TerminalState, Verdict};
+use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
-use super::fence::{Fence, Why, has_twin, is_in_card_flow};
+use super::fence::{Fence, Stray, Why, has_twin, is_in_card_flow};
 use super::lane::Exchange;
 pub(crate) use super::lane::Lane;
 use super::rules::{
-    allowed, answered_by_ok, disposes_of, is_card_flow, is_money, moves_money, names, settles_money, waits_for_card,
+    allowed, answered_by_ok, disposes_of, is_card_flow, is_money, moves_money, names, names_session, settles_money,
+    waits_for_card,
 };
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
 
@@ -75,8 +76,8 @@ pub(crate) struct Exchanges {
     stained: bool,
     /// The last answer may come once more, and would then be taken for another's.
     twin_may_come: bool,
-    /// The terminal has a card flow that we took for ended, or a card was read for ours.
-    stray_flow: bool,
+    /// The terminal is in a card flow, and none of ours is under way.
+    stray: Option<Stray>,
     gone: bool,
     /// The place of the next request written.
     next_place: u64,
@@ -97,7 +98,7 @@ impl Exchanges {
             opening: true,
             stained: false,
             twin_may_come: false,
-            stray_flow: false,
+            stray: None,
             gone: false,
             next_place: 0,
             actions: Vec::new(),
@@ -228,6 +229,9 @@ impl Exchanges {
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        if self.looks_again_at().is_some_and(|at| at <= now) {
+            self.send_fence(Why::Twin);
+        }
         let past = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
         if self.fence.as_ref().is_some_and(|fence| past(fence.deadline)) {
             self.lose(Loss::Timeout(Request::GetStatus.name()), now);
@@ -257,7 +261,14 @@ impl Exchanges {
     /// When [`Self::tick`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let exchanges = [&self.flow, &self.command].into_iter().flatten().filter_map(|exchange| exchange.deadline);
-        exchanges.chain(self.fence.as_ref().and_then(|fence| fence.deadline)).min()
+        exchanges.chain(self.fence.as_ref().and_then(|fence| fence.deadline)).chain(self.looks_again_at()).min()
+    }
+
+    /// When to ask whether a card flow that is none of ours is over, while one of ours waits for that.
+    fn looks_again_at(&self) -> Option<Timestamp> {
+        let waits = self.flow.as_ref().is_some_and(|flow| flow.place.is_none() && waits_for_card(&flow.request));
+        let asked = self.fence.is_some() || self.command.as_ref().is_some_and(Exchange::is_status);
+        self.stray.as_ref().filter(|_| waits && !asked && !self.gone).map(|stray| stray.look_again_at)
     }
 
     /// Whether a Get Status Response may come (conflict C1).
@@ -316,7 +327,6 @@ impl Exchanges {
         if let Some(first) = self.undecided {
             // Both were refused. What was asked for before the status was answered before it, but for an Update, which waits for a bank as
             // Auth does. Only a command names a session.
-            let names_session = |verdict| matches!(verdict, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
             let is_update = self.command_is(|request| matches!(request, Request::UpdateSession { .. }));
             let second_is_commands = names_session(verdict) || (is_update && !names_session(first));
             let (flows, commands) = if second_is_commands { (first, verdict) } else { (verdict, first) };
@@ -371,7 +381,8 @@ impl Exchanges {
         self.status(status, now);
         let has_flow = self.flow_is(|_| true);
         self.twin_may_come = had_flow && !has_flow;
-        self.stray_flow = is_in_card_flow(status) && !has_flow;
+        let since = self.stray.as_ref().map_or(now, |stray| stray.since);
+        self.stray = (is_in_card_flow(status) && !has_flow).then(|| Stray::seen(since, now));
     }
 
     /// Ours, or the one that was asked for.
@@ -423,8 +434,7 @@ impl Exchanges {
         // Either may have been answered since; what is in its lane then waits for this status and is none of its business.
         let (flow_is_out, command_is_out) = (self.flow_is(|_| true), self.command_is(|_| true));
         let is_auth = self.flow_is(|request| matches!(request, Request::AuthSession));
-        let names_session = matches!(verdict, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)));
-        if waiting && is_auth && command_is_out && !names_session {
+        if waiting && is_auth && command_is_out && !names_session(verdict) {
             // The card may be there still though its Auth was refused. One of the two has had its answer: time is Auth's.
             self.undecided = Some(verdict);
             self.command.iter_mut().for_each(|command| command.deadline = None);
@@ -510,7 +520,11 @@ impl Exchanges {
         let undecided = self.undecided.take().filter(|_| matches!(outcome, Outcome::Answered(_)));
         if let Some(exchange) = exchange {
             let has_twin = matches!(&outcome, Outcome::Answered(response) if has_twin(response));
-            self.twin_may_come |= has_twin;
+            if has_twin {
+                // A status has to be read anew, and before it nobody knows where the terminal is.
+                self.twin_may_come = true;
+                self.stray = None;
+            }
             self.actions.push(Action::Ended { ticket: exchange.ticket, outcome, took: exchange.took(now) });
             let other = if lane == Lane::Flow { &self.command } else { &self.flow };
             if has_twin && other.as_ref().is_some_and(|other| other.waits_to_be_written() && is_money(&other.request)) {
@@ -554,8 +568,7 @@ impl Exchanges {
             self.send_fence(Why::Overdue);
         }
         let cancelling = matches!(&self.command, Some(Exchange { request: Request::CancelSession, .. }));
-        let status_is_out =
-            self.command.as_ref().is_some_and(|command| command.place.is_some() && command.request == Request::GetStatus);
+        let status_is_out = self.command.as_ref().is_some_and(Exchange::is_status);
         for lane in [Lane::Command, Lane::Flow] {
             if self.gone || self.fence.is_some() || (lane == Lane::Flow && cancelling) {
                 break;
@@ -570,9 +583,11 @@ impl Exchanges {
                     }
                     break;
                 }
-                if self.stray_flow && waits_for_card(&exchange.request) {
+                if let Some(stray) = self.stray.as_ref().filter(|_| waits_for_card(&exchange.request)) {
                     // Its card would be taken for this one's.
-                    self.lose(Loss::OutOfStep, now);
+                    if stray.is_for_good(now) {
+                        self.lose(Loss::OutOfStep, now);
+                    }
                     break;
                 }
                 exchange.place = Some(place);

@@ -4,6 +4,8 @@
 //! What is answered may be answered twice, since a wire repeated it or the terminal did; and a Result has no name, so that a second one would
 //! be taken for the answer to the next request (G5). Money is asked for only behind a fence.
 
+use std::time::Duration;
+
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
@@ -28,6 +30,31 @@ pub(super) struct Fence {
     pub(super) place: u64,
     pub(super) began: Option<Timestamp>,
     pub(super) deadline: Option<Timestamp>,
+}
+
+/// How long a terminal may take from the end of a card flow, as it has told it, to ENABLED (PSP, States: "automatically").
+const LINGERS: Duration = Duration::from_secs(5);
+
+/// How often is looked meanwhile: somebody stands there.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A card flow of the terminal's that is none of ours: one that has just ended and lingers, or one that we took for ended.
+#[derive(Debug)]
+pub(super) struct Stray {
+    pub(super) since: Timestamp,
+    pub(super) look_again_at: Timestamp,
+}
+
+impl Stray {
+    /// It was there at first then, and is now.
+    pub(super) fn seen(since: Timestamp, now: Timestamp) -> Self {
+        Self { since, look_again_at: now.after(LOOK_EVERY) }
+    }
+
+    /// It does not only linger.
+    pub(super) fn is_for_good(&self, now: Timestamp) -> bool {
+        now >= self.since.after(LINGERS)
+    }
 }
 
 /// Whether this, if it came a second time, would be taken for the answer to another request. A card is only asked for behind a fence, and

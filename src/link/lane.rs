@@ -34,6 +34,11 @@ impl Exchange {
         self.began.map_or(Duration::ZERO, |began| now.since(began))
     }
 
+    /// Its answer is a fence.
+    pub(super) fn is_status(&self) -> bool {
+        self.place.is_some() && self.request == Request::GetStatus
+    }
+
     /// Its frame is in line, and not one byte has left.
     pub(super) const fn waits_to_be_written(&self) -> bool {
         self.place.is_some() && self.began.is_none()

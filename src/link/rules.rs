@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::id::TerminalSessionId;
 use crate::protocol::request::Request;
-use crate::protocol::response::Response;
+use crate::protocol::response::{Reason, Response, Verdict};
 
 use super::Timeouts;
 
@@ -39,6 +39,11 @@ pub(super) const fn settles_money(request: &Request) -> bool {
 /// What must not be asked for while a second answer to something else may come.
 pub(super) const fn is_money(request: &Request) -> bool {
     moves_money(request) || settles_money(request)
+}
+
+/// Whether only a command that names a session can be refused so.
+pub(super) const fn names_session(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::NotOk(Some(Reason::SESSION_NOT_FOUND)))
 }
 
 /// Which hold this ends or changes.

@@ -349,22 +349,45 @@ fn what_has_no_money_waits_for_no_status() {
     assert_eq!(bench.ask(Request::Enable), [Action::Write { lane: Lane::Command, request: Request::Enable }]);
 }
 
+/// One that has ended may linger for a moment; one that stays was not over.
 #[test]
 fn no_card_flow_is_started_over_one_that_the_terminal_still_has() {
     for state in [TerminalState::WaitCard, TerminalState::WaitAuth] {
         // The Not OK was a second answer to something before it.
-        let mut bench = Bench::with([start()]);
-        bench.frame(NOT_OK);
-        assert_eq!(bench.ask(start()), [fence()]);
-        assert_eq!(bench.frame(status(state)), [ended(3, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
+        let stuck = || {
+            let mut bench = Bench::with([start()]);
+            bench.frame(NOT_OK);
+            assert_eq!(bench.ask(start()), [fence()]);
+            for _ in 0..9 {
+                assert_eq!(bench.frame(status(state)), [], "{state:?}: it waits");
+                assert_eq!(bench.after(499), []);
+                assert_eq!(bench.after(1), [fence()], "and is looked at again");
+            }
+            bench
+        };
+        let mut bench = stuck();
+        let started = Action::Write { lane: Lane::Flow, request: start() };
+        assert_eq!(bench.frame(status(TerminalState::Enabled)), [started], "{state:?} lingered");
 
-        // Somebody else has asked for the status.
-        let mut bench = Bench::with([start()]);
-        bench.frame(NOT_OK);
-        bench.ask(Request::GetStatus);
+        let mut bench = stuck();
         bench.frame(status(state));
-        assert_eq!(bench.ask(start()), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?}");
+        bench.after(500);
+        assert_eq!(bench.frame(status(state)), [ended(3, Outcome::Unsent), lose(Loss::OutOfStep)], "{state:?} is for good");
     }
+}
+
+/// Money of others goes on meanwhile, and a status that somebody has asked for is as good.
+#[test]
+fn a_card_flow_that_lingers_holds_up_nobody_else() {
+    let waits = status(TerminalState::WaitAuth);
+    let mut bench = Bench::with([start()]);
+    bench.frame(NOT_OK);
+    bench.ask(start());
+    bench.frame(waits);
+    assert_eq!(bench.ask(COMMIT), [Action::Write { lane: Lane::Command, request: COMMIT }]);
+    assert_eq!(bench.frame(OK), [answered(4, OK), fence()], "what has been answered may be so twice");
+    let started = Action::Write { lane: Lane::Flow, request: start() };
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), [started]);
 }
 
 /// A card flow is asked for long before it is answered, so a status that came in between says nothing of a second answer.
@@ -387,6 +410,8 @@ fn a_card_that_was_left_there_is_seen() {
     assert_eq!(bench.frame(WRONG_STATE), []);
     assert_eq!(bench.frame(waits.clone()), [answered(3, waits.clone()), answered(2, WRONG_STATE)]);
     assert_eq!(bench.ask(start()), [fence()], "the status has ended the flow, and says nothing of what trails");
+    assert_eq!(bench.frame(waits.clone()), [], "it may linger, and is looked at again");
+    assert_eq!(bench.after(5000), [fence()]);
     assert_eq!(bench.frame(waits.clone()), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
 
     let mut bench = Bench::with([UPDATE, Request::AuthSession]);
@@ -394,7 +419,7 @@ fn a_card_that_was_left_there_is_seen() {
     bench.frame(waits.clone());
     assert_eq!(bench.frame(NOT_OK), [answered(2, NOT_OK), answered(3, WRONG_STATE)]);
     assert_eq!(bench.ask(start()), [fence()]);
-    assert_eq!(bench.frame(waits), [ended(4, Outcome::Unsent), lose(Loss::OutOfStep)]);
+    assert_eq!(bench.frame(waits), []);
 }
 
 /// A terminal that begins its numbers anew has forgotten the older hold: what still waits behind a fence would meet the newer one.
