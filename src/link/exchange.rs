@@ -23,6 +23,7 @@ use crate::protocol::request::Request;
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
 use crate::time::Timestamp;
 
+pub(crate) use super::action::Action;
 use super::fence::{Fence, Stray, Why, has_twin, is_in_card_flow};
 use super::lane::Exchange;
 pub(crate) use super::lane::Lane;
@@ -31,31 +32,6 @@ use super::rules::{
     waits_for_card,
 };
 use super::{Loss, Order, Outcome, Ticket, Timeouts};
-
-/// What the owner of the wire is to do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Write this, after whatever is still being written, and say [`Exchanges::began`] when its first byte has left.
-    Write {
-        /// On whose behalf.
-        lane: Lane,
-        /// What.
-        request: Request,
-    },
-    /// An exchange has ended.
-    Ended {
-        /// Which.
-        ticket: Ticket,
-        /// How.
-        outcome: Outcome,
-        /// Since its first byte was written.
-        took: Duration,
-    },
-    /// Pass on what nobody asked for.
-    Unasked(Response),
-    /// Close the wire. The last action.
-    Lose(Loss),
-}
 
 /// The exchanges of one link.
 #[derive(Debug)]

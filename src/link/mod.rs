@@ -5,6 +5,7 @@
 //! [`open`] gives an [`Orders`] handle; what happens comes back as [`Event`]s, each with the link's [`Generation`]. Dropping the
 //! handle closes the wire.
 
+mod action;
 pub mod backoff;
 mod exchange;
 mod fence;
