@@ -31,7 +31,7 @@ use super::rules::{
     allowed, answered_by_ok, disposes_of, is_card_flow, is_money, moves_money, names, names_session, settles_money,
     waits_for_card,
 };
-use super::{Loss, Order, Outcome, Ticket, Timeouts};
+use super::{Loss, Order, Outcome, Timeouts};
 
 /// The exchanges of one link.
 #[derive(Debug)]
