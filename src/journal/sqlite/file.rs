@@ -247,6 +247,8 @@ pub(in crate::journal) fn connect_readonly(path: &Path) -> Result<Connection, Jo
     if let Err(error) = fs::metadata(path) {
         return Err(unreadable(&error));
     }
+    // An empty file has a reader throw its log away, too.
+    is_new(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| unreadable(&error))?;
     connection.busy_timeout(BUSY).map_err(|error| unreadable(&error))?;

@@ -192,6 +192,25 @@ async fn a_log_cut_anywhere_gives_a_beginning() {
 }
 
 /// SQLite says nothing when a page early in the log is broken; it silently forgets all that follows.
+/// An empty file beside a log that holds the records: who reads it or opens it says so, and the log stays for whoever mends it.
+#[tokio::test]
+async fn the_log_of_an_empty_file_is_not_thrown_away() {
+    let place = Place::new();
+    let journal = place.open();
+    journal.append(vec![started(), opened(1, "bay-01")]).await.unwrap();
+    let copy = crash(&place);
+    let log = fs::read(beside(&copy.path)).unwrap();
+    assert!(log.len() > 1000);
+    fs::write(&copy.path, "").unwrap();
+    for _ in 0..2 {
+        let (_, why) = damaged(&copy.path).unwrap_err();
+        assert!(why.contains("missing or empty") && why.contains("journal.db-wal"), "{why}");
+        let error = SqliteJournal::open(&copy.path, Arc::new(())).err().unwrap();
+        assert!(matches!(error, JournalError::Unreadable(_)), "{error}");
+        assert_eq!(fs::read(beside(&copy.path)).unwrap(), log);
+    }
+}
+
 #[tokio::test]
 async fn a_log_broken_in_the_middle_is_damage() {
     let place = Place::new();
