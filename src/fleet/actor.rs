@@ -17,6 +17,7 @@ use crate::terminal::TerminalActor;
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
 use crate::terminal::trouble::Ending;
+use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Inner;
@@ -192,7 +193,17 @@ impl FleetActor {
         }
         error!(%terminal, "the terminal's actor crashed; it is rebuilt from the journal");
         let Some((after, quarantined)) = self.judge(&terminal, &Reason::Panic) else { return };
+        self.show_crashed(&terminal, quarantined);
         ctx.run_later(after, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
+    }
+
+    /// What it has shown last is not so any more, and it cannot say so itself.
+    fn show_crashed(&self, terminal: &TerminalId, quarantined: bool) {
+        let Some(shown) = self.inner.board.terminal(terminal) else { return };
+        let link = if quarantined { LinkState::Quarantined } else { LinkState::Down };
+        let why = "its part of this program has crashed, and is built anew from the journal; the log says where".to_owned();
+        let view = View { state: "unreachable", link, reconciled: false, last_error: Some(why), ..shown };
+        self.inner.observer().terminal_changed(view);
     }
 
     /// Reads the terminal's sessions again and starts another actor.

@@ -182,6 +182,31 @@ async fn a_panic_is_survived_with_the_hold() {
     assert!(rig.metrics.render().contains("reason=\"panic\"} 1"));
 }
 
+/// Until a crashed actor is built anew nobody speaks for its terminal: readers see that, and not what it has shown last.
+#[actix::test]
+async fn a_crashed_terminal_is_not_shown_as_it_was() {
+    let rig = Rig::start().await;
+    rig.held(1).await;
+    rig.journal.hold();
+    rig.crash();
+    let shown = async {
+        loop {
+            let view = rig.fleet.terminal("bay-01").unwrap();
+            if view.link == LinkState::Down {
+                return view;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let view = tokio::time::timeout(LIMIT, shown).await.unwrap();
+    assert_eq!((view.state, view.reconciled, view.undisposed), ("unreachable", false, 1));
+    assert!(view.last_error.as_ref().unwrap().contains("has crashed"), "{view:?}");
+    let up = "quittance_link_up{terminal=\"bay-01\",family=\"apollo\"} 0";
+    assert!(rig.metrics.render().contains(up), "{}", rig.metrics.render());
+    rig.journal.release();
+    rig.rebuilt().await;
+}
+
 /// A panic while a card flow waits: no hold was possible, so the session has failed, and the next driver is served.
 #[actix::test]
 async fn a_panic_ends_a_card_flow_without_a_hold() {
