@@ -153,7 +153,8 @@ async fn waiting(world: &World, fleet: &Fleet, terminal: usize) -> Vec<Session> 
 /// A driver stands before the terminal, or does not.
 fn drive(world: &World, terminal: usize) {
     let handle = world.terminal(terminal);
-    if handle.snapshot().state != TerminalState::WaitCard || !world.dice().chance(0.6) {
+    // Once the storm is over nobody dawdles: some terminals wait for five seconds only.
+    if handle.snapshot().state != TerminalState::WaitCard || world.stormy() && !world.dice().chance(0.6) {
         return;
     }
     let card = {
