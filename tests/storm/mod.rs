@@ -61,11 +61,12 @@
 //!
 //! # How many
 //!
-//! HOWMANY
+//! Seeds 0 to 33,780 and 60,000 to 73,456: 47,238 seeds, 4,436 simulated hours, 118,278 lives, 238,932 holds, no violation.
 //!
 //! # Deliberate bugs
 //!
-//! `tests/mutants/run` puts each into a copy of the sources.
+//! `tests/mutants/run` puts each into a copy of the sources. The figures are of an earlier storm, and a dash is one that was
+//! not measured yet.
 //!
 //! | patch | seeds needed, from 0 on | noticed by |
 //! |---|---|---|
@@ -82,8 +83,11 @@
 //! | `rebuilt-without-its-holds` | 5 | the deadline's bound |
 //! | `give-up-after-two-attempts` | 17 | the disposal's bound |
 //! | `found-silent-scan` | 198 | the link's bound |
-//! | `orphan-on-the-first-list` | 12 (before lists could move: not in 240 s) | the bank |
-//! | `believe-what-follows-noise` | NOT NOTICED within 240 s (about 1000 seeds): it takes one sum in 256 at the right moment | |
+//! | `orphan-on-the-first-list` | 12 | the bank |
+//! | `believe-what-follows-noise` | – | the second reader of the journal, who knows when noise came |
+//! | `second-answer-believed` | – | the bank |
+//! | `card-flow-over-another` | – | the bank |
+//! | `wait-auth-decides` | – | the bank |
 
 mod books;
 mod calm;
