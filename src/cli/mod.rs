@@ -1,5 +1,5 @@
 //! The commands of `quittance`, a file for each (`terminal`: drain, resume, reconnect; `man`: completions, too). They share `client`,
-//! `screen` and `table`. `run` is the only place where everything is wired; only it uses `former`, `reloader` and `service`. Data goes to
+//! `moment`, `screen` and `table`. `run` is the only place where everything is wired; only it uses `former`, `reloader` and `service`. Data goes to
 //! stdout, logs and complaints to stderr. Exit codes: 0 well, 1 not, 2 a usage error.
 
 pub mod check;
@@ -9,6 +9,7 @@ pub mod explain;
 mod former;
 pub mod journal;
 mod man;
+mod moment;
 pub mod reconcile;
 pub mod reload;
 mod reloader;
@@ -35,6 +36,7 @@ use crate::recorder::line::Moment;
 use crate::session::ledger::Ledger;
 
 use decode::recording::Wanted;
+use moment::moment;
 use screen::Screen;
 
 /// Runs a depot's payment terminals and makes sure that every hold on a card is committed or voided.
@@ -108,11 +110,11 @@ enum Command {
         /// Only what is about this session, by the terminal's number of it.
         #[arg(long, conflicts_with = "hex", value_name = "NUMBER")]
         session: Option<u32>,
-        /// Only from this moment on, such as 2026-11-23T15:00:00Z.
-        #[arg(long, conflicts_with = "hex", value_name = "TIME")]
+        /// Only from this moment on: a date (midnight UTC) or RFC 3339, such as 2026-11-23 or 2026-11-23T15:00:00Z.
+        #[arg(long, conflicts_with = "hex", value_name = "TIME", value_parser = moment::<Moment>)]
         since: Option<Moment>,
         /// Only before this moment.
-        #[arg(long, conflicts_with = "hex", value_name = "TIME")]
+        #[arg(long, conflicts_with = "hex", value_name = "TIME", value_parser = moment::<Moment>)]
         until: Option<Moment>,
         /// Bytes in hex, with or without blanks.
         hex: Vec<String>,

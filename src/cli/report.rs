@@ -14,9 +14,9 @@ mod text;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::client::{Failure, exit_code};
+use super::moment::moment;
 use super::screen::Screen;
 use crate::id::TerminalId;
 use crate::time::Timestamp;
@@ -26,11 +26,11 @@ use evidence::{Evidence, Question};
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Approved at this moment or later: a date (midnight UTC) or RFC 3339, such as 2026-11-01 or 2026-11-01T06:00:00+01:00
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = moment::<Timestamp>)]
+    pub from: Option<Timestamp>,
     /// Approved before this moment; a month ends with the first day of the next one
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = moment::<Timestamp>)]
+    pub to: Option<Timestamp>,
     /// Only those of this terminal
     #[arg(long, value_name = "T")]
     pub terminal: Option<TerminalId>,
@@ -45,23 +45,6 @@ pub struct Args {
     pub journal: PathBuf,
 }
 
-/// A moment as people write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(Timestamp);
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let midnight = format!("{text}T00:00:00Z");
-        let whole = if text.len() == "2026-11-01".len() { midnight.as_str() } else { text };
-        whole
-            .parse()
-            .map(Self)
-            .map_err(|_| "a date such as 2026-11-01 (midnight UTC) or a time such as 2026-11-01T06:00:00Z".to_owned())
-    }
-}
-
 /// Writes the report to `out`, or one line to `err`; gives the exit code, which is 1 also where the journal is not sound.
 pub fn run(args: &Args, screen: &Screen, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut sound = true;
@@ -70,11 +53,7 @@ pub fn run(args: &Args, screen: &Screen, out: &mut dyn Write, err: &mut dyn Writ
 }
 
 fn report(args: &Args, screen: &Screen, sound: &mut bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let question = Question {
-        from: args.from.map(|moment| moment.0),
-        to: args.to.map(|moment| moment.0),
-        terminal: args.terminal.clone(),
-    };
+    let question = Question { from: args.from, to: args.to, terminal: args.terminal.clone() };
     if let (Some(from), Some(to)) = (question.from, question.to)
         && from >= to
     {

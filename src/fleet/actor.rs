@@ -39,6 +39,13 @@ pub(super) struct GoDownAll {
     pub(super) done: oneshot::Sender<()>,
 }
 
+/// When a link may be opened again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reopen {
+    after: Duration,
+    quarantined: bool,
+}
+
 /// A terminal, as the supervisor sees it.
 pub(super) struct Member {
     pub(super) settings: TerminalSettings,
@@ -149,30 +156,35 @@ impl FleetActor {
         }
     }
 
-    /// After how long, and whether that is quarantine.
-    fn judge(&mut self, terminal: &TerminalId, reason: &Reason) -> Option<(Duration, bool)> {
+    fn judge(&mut self, terminal: &TerminalId, reason: &Reason) -> Option<Reopen> {
         let member = self.members.get_mut(terminal)?;
         if let Some(metrics) = self.inner.metrics.terminal(terminal) {
             metrics.link_restart(reason.label());
         }
         Some(match member.history.failed(reason, self.inner.clock.now(), self.inner.random.jitter()) {
-            Verdict::Again { after } => (after, false),
+            Verdict::Again { after } => Reopen { after, quarantined: false },
             Verdict::Quarantine { after } => {
                 error!(%terminal, reason = reason.label(), "failed too often: quarantined, and tried slowly from now on");
-                (after, true)
+                Reopen { after, quarantined: true }
             }
         })
     }
 
     fn link_lost(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, ending: Ending) {
         let reason = Reason::Link(ending);
-        let Some((after, quarantined)) = self.judge(&terminal, &reason) else { return };
+        let Some(Reopen { after, quarantined }) = self.judge(&terminal, &reason) else { return };
         info!(%terminal, reason = reason.label(), quarantined, after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "the link will be opened again");
-        let actor = self.members.get(&terminal).and_then(|member| member.actor.as_ref());
-        if quarantined && actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {
-            warn!(%terminal, "the terminal's actor does not listen");
+        if quarantined {
+            self.show_quarantined(&terminal);
         }
         ctx.run_later(after, move |this, _| this.open_link(&terminal, quarantined));
+    }
+
+    fn show_quarantined(&self, terminal: &TerminalId) {
+        let actor = self.members.get(terminal).and_then(|member| member.actor.as_ref());
+        if actor.is_some_and(|actor| actor.try_send(Quarantined).is_err()) {
+            warn!(%terminal, "the terminal's actor does not listen");
+        }
     }
 
     fn gone(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, crashed: bool) {
@@ -187,14 +199,17 @@ impl FleetActor {
             // Who was told to stay when it was gone already is built again.
             return match self.members.get(&terminal).map(|member| member.leaving.is_some()) {
                 Some(true) => self.forget(ctx, terminal),
-                Some(false) => self.rebuild(ctx, terminal, false),
+                Some(false) => self.rebuild(ctx, terminal, Reopen::default()),
                 None => {}
             };
         }
         error!(%terminal, "the terminal's actor crashed; it is rebuilt from the journal");
-        let Some((after, quarantined)) = self.judge(&terminal, &Reason::Panic) else { return };
+        let Some(Reopen { after, quarantined }) = self.judge(&terminal, &Reason::Panic) else { return };
         self.show_crashed(&terminal, quarantined);
-        ctx.run_later(after, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
+        // Quarantine is for links: deadlines, and whoever hands over a decision, do not wait so long for an actor.
+        let soon = after.min(self.supervision.backoff_max);
+        let link = Reopen { after: after.saturating_sub(soon), quarantined };
+        ctx.run_later(soon, move |this, ctx| this.rebuild(ctx, terminal, link));
     }
 
     /// What it has shown last is not so any more, and it cannot say so itself.
@@ -207,7 +222,7 @@ impl FleetActor {
     }
 
     /// Reads the terminal's sessions again and starts another actor.
-    fn rebuild(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, quarantined: bool) {
+    fn rebuild(&mut self, ctx: &mut Context<Self>, terminal: TerminalId, link: Reopen) {
         if self.going_down.is_some() {
             return;
         }
@@ -222,12 +237,16 @@ impl FleetActor {
                 sessions.iter().for_each(|session| this.inner.board.publish_session(session));
                 let draining = this.inner.board.terminal(&terminal).is_some_and(|view| view.draining);
                 this.build(ctx, &terminal, sessions, draining);
-                this.open_link(&terminal, quarantined);
+                if link.after.is_zero() {
+                    return this.open_link(&terminal, link.quarantined);
+                }
+                this.show_quarantined(&terminal);
+                ctx.run_later(link.after, move |this, _| this.open_link(&terminal, link.quarantined));
             }
             Err(error) => {
                 warn!(%terminal, %error, "the terminal cannot be rebuilt yet");
                 let again = this.supervision.backoff_max;
-                ctx.run_later(again, move |this, ctx| this.rebuild(ctx, terminal, quarantined));
+                ctx.run_later(again, move |this, ctx| this.rebuild(ctx, terminal, link));
             }
         }));
     }

@@ -146,7 +146,9 @@ impl FleetActor {
             None if self.inner.board.terminal(&wanted.id).is_some_and(|shown| shown.last_error.as_ref() == Some(&why)) => {}
             None => {
                 info!(terminal = %wanted.id, why, "the terminal must wait");
-                self.inner.board.publish_terminal(View {
+                self.inner.metrics.begin_terminal(&wanted.id, wanted.family);
+                self.inner.watch.begin(&wanted.id);
+                self.inner.observer().terminal_changed(View {
                     id: wanted.id.clone(),
                     family: wanted.family,
                     state: "unreachable",
@@ -247,6 +249,9 @@ impl Handler<Reconfigure> for FleetActor {
                 Some(member) => member.leaving = Some(TAKEN_OUT.to_owned()),
                 None => {
                     // It had to wait, and never ran.
+                    if let Some(waited) = before.get(terminal) {
+                        self.inner.metrics.end_terminal(terminal, waited.family);
+                    }
                     self.inner.board.forget_terminal(terminal);
                     self.inner.places.remove(terminal);
                 }

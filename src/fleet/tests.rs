@@ -42,7 +42,8 @@ impl Rig {
         let text = format!(
             "[site]\nid = \"test\"\ncurrency = \"EUR\"\n[policy]\nterminal_timeout_action = \"void\"\nretry = [\"10ms\"]\n\
              [supervision]\nbackoff_min = \"10ms\"\nbackoff_max = \"50ms\"\nintensity = 100\n\
-             [[terminals]]\nid = \"bay-01\"\nfamily = \"apollo\"\nconnectors = 2\nlink = {{ tcp = \"{}\" }}\n",
+             [[terminals]]\nid = \"bay-01\"\nfamily = \"apollo\"\nconnectors = 2\nserial_number = \"APO-bay-01\"\n\
+             link = {{ tcp = \"{}\" }}\n",
             depot.address(&name).unwrap()
         );
         let config = config::parse(&text, &config::Environment::new()).unwrap();
@@ -205,6 +206,34 @@ async fn a_crashed_terminal_is_not_shown_as_it_was() {
     assert!(rig.metrics.render().contains(up), "{}", rig.metrics.render());
     rig.journal.release();
     rig.rebuilt().await;
+}
+
+/// Quarantine keeps a link closed for minutes, but no actor away: deadlines are its, and people hand their decisions over to it.
+#[actix::test]
+async fn quarantine_keeps_no_actor_away() {
+    let rig = Rig::start().await;
+    let session = rig.held(1).await;
+    rig.terminal().set_serial_number("of another device");
+    rig.terminal().cut();
+    let decided = async {
+        while rig.fleet.terminal("bay-01").unwrap().link != LinkState::Quarantined {
+            tokio::task::yield_now().await;
+        }
+        rig.crash();
+        while rig.fleet.actor(&rig.name).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        loop {
+            match rig.fleet.command(session, Command::Void).await {
+                Ok(session) => return session,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let decided = tokio::time::timeout(LIMIT, decided).await.unwrap();
+    assert_eq!(decided.state_name(), "voiding");
+    assert_eq!(rig.fleet.terminal("bay-01").unwrap().link, LinkState::Quarantined);
+    assert_eq!(rig.terminal().count(Heard::Void), 0);
 }
 
 /// A panic while a card flow waits: no hold was possible, so the session has failed, and the next driver is served.

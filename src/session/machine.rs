@@ -289,13 +289,13 @@ impl Machine {
 
     /// When [`Input::Tick`] is next worth while.
     pub fn next_tick(&self) -> Option<Timestamp> {
+        // Alert means that nobody but a person ends it: nothing is to be done at that time.
+        let alert = |hold: &Hold| self.session.charging() && hold.at_end == AtEnd::Alert;
         match (&self.session.state, &self.session.hold) {
-            // Alert means that nobody but a person ends it: nothing is to be done at that time.
-            (State::Held, Some(hold)) if self.session.charging() && hold.at_end == AtEnd::Alert => None,
-            (State::CardRead(_), _) | (State::Held, Some(_)) => disposal::deadline(&self.session),
+            (State::CardRead(_), _) => disposal::deadline(&self.session),
+            (State::Held, Some(hold)) => (!alert(hold)).then(|| disposal::deadline_of_hold(&self.session, hold)),
             (State::Uncertain(_), Some(hold)) if self.is_held_after_all() => {
-                let alert = self.session.charging() && hold.at_end == AtEnd::Alert;
-                (!alert).then(|| disposal::deadline_of_hold(&self.session, hold))
+                (!alert(hold)).then(|| disposal::deadline_of_hold(&self.session, hold))
             }
             (State::InDoubt(_), _) if !self.rules.family.lists_sessions() => disposal::deadline(&self.session),
             (State::Disposing | State::Uncertain(_), _) if self.ready && self.errand == Errand::Idle => self.attempt_due_at(),

@@ -89,7 +89,7 @@ async fn one_life(world: &Arc<World>) -> bool {
         world.calm_down();
         calm::settle(world, &fleet, &metrics).await;
     };
-    tokio::select! {
+    let over = tokio::select! {
         biased;
         () = world.ended.notified() => {
             world.died();
@@ -99,7 +99,10 @@ async fn one_life(world: &Arc<World>) -> bool {
             world.finish();
             true
         }
-    }
+    };
+    // What a histogram was told and nobody has read outlives it: a night of storms would fill the memory.
+    metrics.upkeep();
+    over
 }
 
 fn settings(world: &Arc<World>, terminal: usize) -> quittance::terminal::TerminalSettings {

@@ -167,6 +167,8 @@ fn a_new_name_waits_for_the_old_one() {
         let (status, body) = rig.api.post("/v1/sessions", &json!({ "terminal": "bay-99", "amount": 100 }));
         assert_eq!((status, &body["code"]), (503, &json!("terminal_not_ready")), "{body}");
         assert!(body["detail"].as_str().unwrap().contains("apollo-1, which is configured no more"), "{body}");
+        let reason = |reason| rig.metric("quittance_terminal_refuses_cards", &[("terminal", "bay-99"), ("reason", reason)]);
+        assert_eq!((reason("waiting"), reason("leaving")), (1.0, 0.0));
         rig.kill9();
         rig.start_again();
     }
@@ -179,6 +181,7 @@ fn a_new_name_waits_for_the_old_one() {
     rig.tap(APOLLO, &rig.new_card());
     rig.wait_state(&session, "approved");
     assert_eq!(rig.commit(&session, 600)["state"], "committed");
+    assert_eq!(rig.metric("quittance_terminal_refuses_cards", &[("terminal", "bay-99")]), 0.0);
     assert_eq!(rig.api.get("/v1/terminals").1["terminals"].as_array().unwrap().len(), 1);
     end(&rig);
 }

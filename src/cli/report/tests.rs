@@ -118,7 +118,7 @@ fn parsed(file: &Path, change: impl FnOnce(&mut Args)) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-fn moment(text: &str) -> Option<Moment> {
+fn at(text: &str) -> Option<Timestamp> {
     Some(text.parse().unwrap())
 }
 
@@ -187,21 +187,20 @@ async fn the_time_is_that_of_the_approval() {
         all.iter().map(|line| line["session"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     // Session 2 was opened at 10:01:00 and approved at 10:01:02.
-    let from =
-        parsed(&file, |args| (args.from, args.to) = (moment("2026-03-01T10:01:02Z"), moment("2026-03-01T11:02:02+01:00")));
+    let from = parsed(&file, |args| (args.from, args.to) = (at("2026-03-01T10:01:02Z"), at("2026-03-01T11:02:02+01:00")));
     assert_eq!(names(&from), [session(2)]);
-    let after = parsed(&file, |args| (args.from, args.to) = (moment("2026-03-01T10:01:03Z"), moment("2026-03-01T10:02:03Z")));
+    let after = parsed(&file, |args| (args.from, args.to) = (at("2026-03-01T10:01:03Z"), at("2026-03-01T10:02:03Z")));
     assert_eq!(names(&after), [session(3)]);
-    assert_eq!(names(&parsed(&file, |args| args.to = moment("2026-03-01"))), Vec::<String>::new());
-    assert_eq!(names(&parsed(&file, |args| args.from = moment("2026-03-02"))), [session(9)]);
+    assert_eq!(names(&parsed(&file, |args| args.to = at("2026-03-01T00:00:00Z"))), Vec::<String>::new());
+    assert_eq!(names(&parsed(&file, |args| args.from = at("2026-03-02T00:00:00Z"))), [session(9)]);
     assert_eq!(names(&parsed(&file, |args| args.terminal = Some("bay-02".parse().unwrap()))).len(), 4);
     let line = &from["sessions"][0];
     assert_eq!((&line["seconds_to_decision"], &line["seconds_to_confirmation"]), (&json!(198.0), &json!(30.0)));
     assert_eq!((&line["records"], &line["masked_pan"]), (&json!({ "first": 8, "last": 15 }), &json!("541333******0019")));
     assert!(!from.to_string().contains("0123456789"), "a card's hash is nobody's business here");
-    let (code, _, err) = reported(&file, |args| (args.from, args.to) = (moment("2026-03-02"), moment("2026-03-01")));
+    let (code, _, err) =
+        reported(&file, |args| (args.from, args.to) = (at("2026-03-02T00:00:00Z"), at("2026-03-01T00:00:00Z")));
     assert!(code == 1 && err.contains("is not before"), "{err}");
-    assert!("1 March".parse::<Moment>().is_err() && "2026-13-01".parse::<Moment>().is_err());
 }
 
 /// The hashes are those of the file, and the same journal gives the same report; a later one keeps the old hash at its old place.
