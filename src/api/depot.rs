@@ -10,7 +10,7 @@ use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
 use crate::protocol::{Request, Response};
 use crate::session::story::Story;
-use crate::session::{Command, Refusal, Session};
+use crate::session::{Refusal, Session, Wish};
 use crate::terminal::View;
 use crate::time::Timestamp;
 
@@ -24,8 +24,8 @@ pub type Enough = Box<dyn Fn(&Session) -> bool + Send>;
 pub trait Depot: Send + Sync + 'static {
     /// [`Fleet::open`].
     fn open(&self, wanted: Wanted) -> Answer<'_, (Session, bool)>;
-    /// [`Fleet::command`].
-    fn command(&self, session: SessionId, command: Command) -> Answer<'_, Session>;
+    /// [`Fleet::instruct`].
+    fn instruct(&self, session: SessionId, wish: Wish) -> Answer<'_, Session>;
     /// [`Fleet::session`].
     fn session(&self, session: SessionId) -> Answer<'_, Session>;
     /// [`Fleet::wait`].
@@ -63,8 +63,8 @@ impl Depot for Fleet {
         Box::pin(Fleet::open(self, wanted))
     }
 
-    fn command(&self, session: SessionId, command: Command) -> Answer<'_, Session> {
-        Box::pin(Fleet::command(self, session, command))
+    fn instruct(&self, session: SessionId, wish: Wish) -> Answer<'_, Session> {
+        Box::pin(Fleet::instruct(self, session, wish))
     }
 
     fn session(&self, session: SessionId) -> Answer<'_, Session> {

@@ -26,7 +26,7 @@ use crate::id::{Connector, SessionId};
 use crate::journal::record::{Idempotency, Outcome};
 use crate::money::Amount;
 use crate::session::update::Answer;
-use crate::session::{Command, Refusal, Session, State};
+use crate::session::{Refusal, Session, State, Wish};
 
 pub(super) fn routes(routes: &mut Routes) {
     routes
@@ -228,7 +228,7 @@ async fn list(_by: By<Viewer>, request: HttpRequest, api: web::Data<Api>) -> Res
 async fn energy(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     let Total { amount } = Total::read(body)?;
-    let session = in_time(api.depot.command(id, Command::Energy(amount))).await?;
+    let session = in_time(api.depot.instruct(id, Wish::Energy(amount))).await?;
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
@@ -245,7 +245,7 @@ async fn energy(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
 async fn commit(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     let Total { amount } = Total::read(body)?;
-    dispose(&api, &request, id, Command::Commit(amount)).await
+    dispose(&api, &request, id, Wish::Commit(amount)).await
 }
 
 /// Give the whole hold back
@@ -261,15 +261,15 @@ async fn commit(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
 async fn void(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     body.nothing_else()?;
-    dispose(&api, &request, id, Command::Void).await
+    dispose(&api, &request, id, Wish::Void).await
 }
 
 /// Decides, and waits for the terminal as long as an answer may take. From the decision on nothing is a failure any more:
 /// whatever happens next, the answer says that it is durable.
-async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Command) -> Result<HttpResponse, Problem> {
+async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, wish: Wish) -> Result<HttpResponse, Problem> {
     let limit = wait(&Query::of(request, &["wait"])?, ANSWER_LIMIT)?.unwrap_or(ANSWER_LIMIT);
     let enough = |session: &Session| !session.undisposed() || matches!(session.state, State::Uncertain(_));
-    let (_, session) = then_wait(api, id, command, limit, Box::new(enough)).await?;
+    let (_, session) = then_wait(api, id, wish, limit, Box::new(enough)).await?;
     let confirmed = matches!(session.state, State::Disposed(_));
     Ok(api.shown(HttpResponse::build(if confirmed { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
 }
@@ -279,7 +279,7 @@ async fn dispose(api: &Api, request: &HttpRequest, id: SessionId, command: Comma
 async fn then_wait(
     api: &Api,
     id: SessionId,
-    command: Command,
+    wish: Wish,
     limit: Duration,
     enough: Enough,
 ) -> Result<(Session, Session), Problem> {
@@ -287,7 +287,7 @@ async fn then_wait(
     tokio::pin!(in_all);
     let done = tokio::select! {
         biased;
-        done = api.depot.command(id, command) => done?,
+        done = api.depot.instruct(id, wish) => done?,
         () = &mut in_all => return Err(Problem::no_answer(ANSWER_LIMIT)),
     };
     let session = if limit.is_zero() {
@@ -318,7 +318,7 @@ async fn then_wait(
 async fn cancel(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     body.nothing_else()?;
-    let asked = in_time(api.depot.command(id, Command::Cancel)).await?;
+    let asked = in_time(api.depot.instruct(id, Wish::Cancel)).await?;
     let enough = |session: &Session| session.ended() || session.hold.is_some();
     let session = api.depot.wait(id, CANCEL_LIMIT, Box::new(enough)).await.unwrap_or(asked);
     if session.hold.is_some() {
@@ -368,7 +368,7 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
         return Err(Problem::malformed(detail));
     }
     let needs_two = api.live.resolve_requires_two.load(Ordering::Relaxed);
-    let session = in_time(api.depot.command(id, Command::Resolve { outcome, note, by: by.name, needs_two })).await?;
+    let session = in_time(api.depot.instruct(id, Wish::Resolve { outcome, note, by: by.name, needs_two })).await?;
     Ok(api.shown(HttpResponse::build(if session.ended() { StatusCode::OK } else { StatusCode::ACCEPTED }), &session))
 }
 
@@ -382,7 +382,7 @@ async fn resolve(by: By<Admin>, request: HttpRequest, mut body: Body, api: web::
 async fn withdraw(by: By<Admin>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     body.nothing_else()?;
-    let session = in_time(api.depot.command(id, Command::WithdrawResolution { by: by.name })).await?;
+    let session = in_time(api.depot.instruct(id, Wish::WithdrawResolution { by: by.name })).await?;
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
@@ -397,7 +397,7 @@ async fn withdraw(by: By<Admin>, request: HttpRequest, body: Body, api: web::Dat
 async fn authorise(_by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let id = id(&request)?;
     body.nothing_else()?;
-    let session = in_time(api.depot.command(id, Command::Authorise)).await?;
+    let session = in_time(api.depot.instruct(id, Wish::Authorise)).await?;
     Ok(api.shown(HttpResponse::Ok(), &session))
 }
 
@@ -415,7 +415,7 @@ async fn update(_by: By<Operator>, request: HttpRequest, body: Body, api: web::D
     let session = id(&request)?;
     let Total { amount } = Total::read(body)?;
     let known = |session: &Session| !session.updating();
-    let (asked, later) = then_wait(&api, session, Command::Update(amount), ANSWER_LIMIT, Box::new(known)).await?;
+    let (asked, later) = then_wait(&api, session, Wish::Update(amount), ANSWER_LIMIT, Box::new(known)).await?;
     // Nothing had to be asked: so much was held already.
     let answer = later.update.filter(|_| asked.updating()).and_then(|update| update.answer);
     match answer {

@@ -37,7 +37,7 @@ use crate::money::Amount;
 use crate::protocol::{Family, Request, Response};
 use crate::session::state::{Disposal, Hold};
 use crate::session::story::Story;
-use crate::session::{Command, Refusal, Session, State};
+use crate::session::{Refusal, Session, State, Wish};
 use crate::terminal::{Accepted, Identity, LinkState, View};
 use crate::time::Timestamp;
 
@@ -115,9 +115,9 @@ impl Depot for Scripted {
         })
     }
 
-    fn command(&self, session: SessionId, command: Command) -> Answer<'_, Session> {
+    fn instruct(&self, session: SessionId, wish: Wish) -> Answer<'_, Session> {
         Box::pin(async move {
-            self.hear(format!("{command:?}")).await?;
+            self.hear(format!("{wish:?}")).await?;
             self.known(session)
         })
     }

@@ -40,7 +40,7 @@ use crate::recorder::Recorders;
 use crate::session::ledger::Ledger;
 use crate::session::machine::{Input, Machine, Rules};
 use crate::session::story::Story;
-use crate::session::{Command, Refusal, Session, disposal};
+use crate::session::{Refusal, Session, Wish, disposal};
 use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
 use crate::terminal::view::{LinkState, View};
@@ -284,24 +284,24 @@ impl Fleet {
     }
 
     /// Does something to a session; answers when that is durable.
-    pub async fn command(&self, session: SessionId, command: Command) -> Result<Session, Refusal> {
+    pub async fn instruct(&self, session: SessionId, wish: Wish) -> Result<Session, Refusal> {
         let known = self.session(session).await?;
         if known.ended() {
-            return self.command_ended(known, command);
+            return self.instruct_ended(known, wish);
         }
         let terminal = known.terminal;
-        match self.ask(&terminal, Instruct { session, command: command.clone() }).await {
+        match self.ask(&terminal, Instruct { session, wish: wish.clone() }).await {
             // It may have ended between our look and theirs, or its terminal is not configured any more.
             Err(Refusal::SessionUnknown(_)) => {
                 let known = self.session(session).await?;
-                if known.ended() { self.command_ended(known, command) } else { Err(rebuilding(&terminal)) }
+                if known.ended() { self.instruct_ended(known, wish) } else { Err(rebuilding(&terminal)) }
             }
             answer => answer,
         }
     }
 
     /// A session that has ended changes no more; but whoever repeats a request gets the same answer.
-    fn command_ended(&self, session: Session, command: Command) -> Result<Session, Refusal> {
+    fn instruct_ended(&self, session: Session, wish: Wish) -> Result<Session, Refusal> {
         let Some(settings) = self.inner.places.settings(&session.terminal) else {
             return Err(Refusal::TerminalUnknown(session.terminal.to_string()));
         };
@@ -310,7 +310,7 @@ impl Fleet {
             family: settings.family,
             authorise_timeout: settings.link.timeouts.authorise,
         };
-        Machine::new(session.clone(), rules).on(Input::Command(command), self.inner.clock.now()).map(|_| session)
+        Machine::new(session.clone(), rules).on(Input::Wish(wish), self.inner.clock.now()).map(|_| session)
     }
 
     /// The session as it is now.

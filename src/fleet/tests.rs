@@ -176,7 +176,7 @@ async fn a_panic_is_survived_with_the_hold() {
     rig.rebuilt().await;
     assert_eq!(rig.fleet.session(session).await.unwrap().state, State::Held);
 
-    rig.fleet.command(session, Command::Commit(Amount::from_minor(3140))).await.unwrap();
+    rig.fleet.instruct(session, Wish::Commit(Amount::from_minor(3140))).await.unwrap();
     rig.until(session, "committed").await;
     let ledger = rig.depot.bank().ledger();
     assert_eq!((ledger.committed.count, ledger.captured, rig.terminal().count(Heard::Commit)), (1, 3140, 1));
@@ -224,7 +224,7 @@ async fn quarantine_keeps_no_actor_away() {
             tokio::task::yield_now().await;
         }
         loop {
-            match rig.fleet.command(session, Command::Void).await {
+            match rig.fleet.instruct(session, Wish::Void).await {
                 Ok(session) => return session,
                 Err(_) => tokio::task::yield_now().await,
             }
@@ -255,7 +255,7 @@ async fn no_commit_leaves_before_the_journal_has_it() {
     let session = rig.held(1).await;
     rig.journal.hold();
     let fleet = rig.fleet.clone();
-    let decided = actix::spawn(async move { fleet.command(session, Command::Commit(Amount::from_minor(100))).await });
+    let decided = actix::spawn(async move { fleet.instruct(session, Wish::Commit(Amount::from_minor(100))).await });
     let waiting = async {
         while rig.journal.held() == 0 {
             tokio::task::yield_now().await;
@@ -291,13 +291,13 @@ async fn a_decision_that_is_not_durable_is_no_decision() {
     let rig = Rig::start().await;
     let session = rig.held(1).await;
     rig.journal.refuse_next(1);
-    let refused = rig.fleet.command(session, Command::Commit(Amount::from_minor(100))).await;
+    let refused = rig.fleet.instruct(session, Wish::Commit(Amount::from_minor(100))).await;
     assert_eq!(refused.unwrap_err().code(), "journal_unavailable");
     assert_eq!(rig.fleet.session(session).await.unwrap().state, State::Held);
     assert_eq!(rig.terminal().count(Heard::Commit), 0);
     let again = async {
         // The session says for a second that it waits for its journal.
-        while rig.fleet.command(session, Command::Void).await.is_err() {
+        while rig.fleet.instruct(session, Wish::Void).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
@@ -311,10 +311,10 @@ async fn a_decision_that_is_not_durable_is_no_decision() {
 async fn a_quiet_night_takes_nothing_from_the_metrics() {
     let rig = Rig::start().await;
     let first = rig.held(1).await;
-    rig.fleet.command(first, Command::Commit(Amount::from_minor(3140))).await.unwrap();
+    rig.fleet.instruct(first, Wish::Commit(Amount::from_minor(3140))).await.unwrap();
     rig.until(first, "committed").await;
     let open = rig.held(2).await;
-    rig.fleet.command(open, Command::Energy(Amount::from_minor(100))).await.unwrap();
+    rig.fleet.instruct(open, Wish::Energy(Amount::from_minor(100))).await.unwrap();
     let series = |text: &str| -> BTreeMap<String, f64> {
         let samples =
             text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());

@@ -20,7 +20,7 @@ use super::policy::Policy;
 use super::refusal::Refusal;
 use super::state::{Hold, Illegal, Session, State};
 use super::verdict::Verdict;
-use super::wish::Command;
+use super::wish::Wish;
 
 /// What happens to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Input {
         with: SessionId,
     },
     /// Somebody wants something.
-    Command(Command),
+    Wish(Wish),
     /// A card flow must end before a hold, and for this reason.
     StopFlow(CancelledBy),
     /// Time has passed; see [`Machine::next_tick`].
@@ -247,7 +247,7 @@ impl Machine {
             Input::Listed(verdict) => Step { listed: Some(verdict == Verdict::Present), ..self.listed(verdict, now) },
             Input::NumberReused { by, listed } => self.number_reused(by, listed),
             Input::NumberShared { with } => self.number_shared(with),
-            Input::Command(command) => return self.command(command, now),
+            Input::Wish(wish) => return self.wish(wish, now),
             Input::Tick => self.tick(now),
         };
         Ok(step)
@@ -282,7 +282,7 @@ impl Machine {
             }
             // Others wait for the lane; the timer asks for it again.
             Input::Turn => Some((vec![Effect::ReleaseTurn], None)),
-            Input::Tick | Input::Command(_) => Some((Vec::new(), None)),
+            Input::Tick | Input::Wish(_) => Some((Vec::new(), None)),
             _ => None,
         }
     }

@@ -32,4 +32,4 @@ pub use machine::Input;
 pub use refusal::Refusal;
 pub use state::{Session, State};
 pub use verdict::Verdict;
-pub use wish::Command;
+pub use wish::Wish;

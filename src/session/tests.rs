@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 
 use super::machine::{Effect, Input, Machine, Rules};
 use super::policy::{Authorise, DuplicateTap, OrphanPolicy, Policy};
-use super::{Command, Refusal, Session};
+use super::{Refusal, Session, Wish};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
@@ -295,11 +295,11 @@ impl Life {
     }
 
     fn and_attempt(mut self, decision: Decision) -> Self {
-        let command = match decision {
-            Decision::Commit(amount) => Command::Commit(amount),
-            Decision::Void => Command::Void,
+        let wish = match decision {
+            Decision::Commit(amount) => Wish::Commit(amount),
+            Decision::Void => Wish::Void,
         };
-        assert_eq!(self.does(Input::Command(command)), [Effect::AskTurn]);
+        assert_eq!(self.does(Input::Wish(wish)), [Effect::AskTurn]);
         self.turn();
         self
     }

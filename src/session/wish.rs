@@ -13,7 +13,7 @@ use super::state::State;
 
 /// What somebody wants of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Wish {
     /// Go on with the card that was read (`policy.authorise = "ask"`).
     Authorise,
     /// So much energy was delivered, as a running total.
@@ -45,15 +45,15 @@ pub enum Command {
 }
 
 impl Machine {
-    pub(super) fn command(&self, command: Command, now: Timestamp) -> Result<Step, Refusal> {
-        match command {
-            Command::Authorise => self.say_authorise(now),
-            Command::Energy(amount) => self.energy(amount),
-            Command::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
-            Command::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
-            Command::Void => self.ask_decision(Decision::Void),
-            Command::Update(amount) => self.ask_update(amount),
-            Command::Cancel => match self.session.state {
+    pub(super) fn wish(&self, wish: Wish, now: Timestamp) -> Result<Step, Refusal> {
+        match wish {
+            Wish::Authorise => self.say_authorise(now),
+            Wish::Energy(amount) => self.energy(amount),
+            Wish::Commit(amount) if amount.is_zero() => self.ask_decision(Decision::Void),
+            Wish::Commit(amount) => self.ask_decision(Decision::Commit(amount)),
+            Wish::Void => self.ask_decision(Decision::Void),
+            Wish::Update(amount) => self.ask_update(amount),
+            Wish::Cancel => match self.session.state {
                 State::Opened | State::CardRead(_) => Ok(self.cancel(CancelledBy::Api)),
                 State::Cancelled(_) | State::Declined(_) | State::Failed(_) => Ok(Step::none()),
                 State::Authorising(_)
@@ -63,8 +63,8 @@ impl Machine {
                 | State::Uncertain(_)
                 | State::Disposed(_) => Err(Refusal::HasHold { session: self.session.id, state: self.session.state_name() }),
             },
-            Command::Resolve { outcome, note, by, needs_two } => self.resolve(outcome, note, by, needs_two, now),
-            Command::WithdrawResolution { by } => self.withdraw_resolution(by),
+            Wish::Resolve { outcome, note, by, needs_two } => self.resolve(outcome, note, by, needs_two, now),
+            Wish::WithdrawResolution { by } => self.withdraw_resolution(by),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::journal::record::{CancelledBy, Idempotency, Origin, Trigger};
 use crate::journal::{Entry, Fact, Record};
 use crate::money::Amount;
 use crate::session::actor::Deliver;
-use crate::session::{Command, Input, Refusal, Session};
+use crate::session::{Input, Refusal, Session, Wish};
 
 use super::actor::TerminalActor;
 use super::trouble::Trouble;
@@ -39,7 +39,7 @@ pub struct Instruct {
     /// Which.
     pub session: SessionId,
     /// What.
-    pub command: Command,
+    pub wish: Wish,
 }
 
 /// Takes no new card flows, or takes them again; answered when that is durable.
@@ -197,7 +197,7 @@ impl Handler<Instruct> for TerminalActor {
             return Box::pin(std::future::ready(Err(Refusal::SessionUnknown(instruct.session.to_string()))));
         };
         let (reply, answer) = oneshot::channel();
-        let sent = child.actor.try_send(Deliver { input: Input::Command(instruct.command), reply: Some(reply) });
+        let sent = child.actor.try_send(Deliver { input: Input::Wish(instruct.wish), reply: Some(reply) });
         let busy = self.not_ready("too many requests for one session at once");
         let gone = self.not_ready("the session's actor is being rebuilt; ask again");
         Box::pin(async move {

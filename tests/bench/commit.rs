@@ -11,7 +11,7 @@ use quittance::journal::{Entry, Fact, Journal, SqliteJournal};
 use quittance::metrics::Metrics;
 use quittance::money::Amount;
 use quittance::session::ledger::Ledger;
-use quittance::session::{Command, State};
+use quittance::session::{State, Wish};
 use quittance::sim::{Command as Heard, Depot, SimCard, SimConfig};
 use quittance::time::Clock;
 
@@ -74,7 +74,7 @@ pub(crate) fn bench(_: &mut Criterion) {
             let commits = terminal.count(Heard::Commit);
             let began = Instant::now();
             let (decided, ()) = tokio::join!(
-                fleet.command(session.id, Command::Commit(Amount::from_minor(3140))),
+                fleet.instruct(session.id, Wish::Commit(Amount::from_minor(3140))),
                 terminal.wait_for_requests(Heard::Commit, commits + 1),
             );
             wire.push(began.elapsed());

@@ -11,7 +11,7 @@ use quittance::journal::record::{Decision, Idempotency};
 use quittance::money::Amount;
 use quittance::protocol::Family;
 use quittance::protocol::response::TerminalState;
-use quittance::session::{Command, Refusal, Session};
+use quittance::session::{Refusal, Session, Wish};
 use quittance::sim::{BankVerdict, Policy, SimCard};
 use quittance::time::Timestamp;
 
@@ -351,14 +351,14 @@ fn dice_more(session: &Session) -> u32 {
 /// Asks, and remembers what was asked and what was answered.
 async fn ask(world: Arc<World>, fleet: Fleet, session: SessionId, act: Act) {
     let amount = Amount::from_minor;
-    let (command, decision) = match act {
-        Act::Authorise => (Command::Authorise, None),
-        Act::Energy(total) => (Command::Energy(amount(total)), None),
-        Act::Commit(0) => (Command::Commit(Amount::ZERO), Some(Decision::Void)),
-        Act::Commit(total) => (Command::Commit(amount(total)), Some(Decision::Commit(amount(total)))),
-        Act::Void => (Command::Void, Some(Decision::Void)),
-        Act::Update(total) => (Command::Update(amount(total)), None),
-        Act::Cancel => (Command::Cancel, None),
+    let (wish, decision) = match act {
+        Act::Authorise => (Wish::Authorise, None),
+        Act::Energy(total) => (Wish::Energy(amount(total)), None),
+        Act::Commit(0) => (Wish::Commit(Amount::ZERO), Some(Decision::Void)),
+        Act::Commit(total) => (Wish::Commit(amount(total)), Some(Decision::Commit(amount(total)))),
+        Act::Void => (Wish::Void, Some(Decision::Void)),
+        Act::Update(total) => (Wish::Update(amount(total)), None),
+        Act::Cancel => (Wish::Cancel, None),
     };
     {
         let mut people = world.people();
@@ -370,7 +370,7 @@ async fn ask(world: Arc<World>, fleet: Fleet, session: SessionId, act: Act) {
             _ => {}
         }
     }
-    let answer = fleet.command(session, command).await;
+    let answer = fleet.instruct(session, wish).await;
     if !world.alive() {
         return;
     }

@@ -134,7 +134,7 @@ async fn bodies_of_the_wrong_kind_and_size() {
 
 /// What can be done to a session: path, body, and what the fleet is asked, or which problem there is instead.
 #[tokio::test]
-async fn commands() {
+async fn wishes() {
     let depot = Scripted::new(Session { state: State::Disposed(Outcome::Voided), ..opened() });
     let long_note = format!(r#"{{"outcome":"voided","note":"{}"}}"#, "ä".repeat(1001));
     let table = [
@@ -179,9 +179,9 @@ async fn commands() {
     for (action, body, expected) in table {
         let reply = post(&depot, &path(action), body).await;
         match expected {
-            Ok(command) => {
+            Ok(wish) => {
                 assert_eq!(reply.status, 200, "{action} {body}: {}", reply.text);
-                assert_eq!(depot.asked(), [command], "{action} {body}");
+                assert_eq!(depot.asked(), [wish], "{action} {body}");
             }
             Err((status, code)) => {
                 assert_eq!(reply.problem(), (status, code.to_owned()), "{action} {body}");

@@ -7,7 +7,7 @@ use crate::session::machine::Errand;
 use Family::{Apollo, P6x};
 
 fn authorise() -> Input {
-    Input::Command(Command::Authorise)
+    Input::Wish(Wish::Authorise)
 }
 
 fn cancelled_by(life: &Life) -> Option<CancelledBy> {
@@ -60,7 +60,7 @@ fn nobody_says_a_word() {
 fn the_ends_of_a_card_that_waits() {
     let stop = Input::StopFlow(CancelledBy::Shutdown);
     let rows = [
-        (Input::Command(Command::Cancel), vec![Effect::CancelFlow], "cancelled"),
+        (Input::Wish(Wish::Cancel), vec![Effect::CancelFlow], "cancelled"),
         (stop, vec![Effect::CancelFlow], "cancelled"),
         // The terminal's own 30 s, seen by its status.
         (Input::FlowEnded(FlowEnded), vec![], "cancelled"),
@@ -88,7 +88,7 @@ fn a_word_in_every_state() {
         life
     };
     let cancelled = |mut life: Life| {
-        life.does(Input::Command(Command::Cancel));
+        life.does(Input::Wish(Wish::Cancel));
         life
     };
     let rows: [(&str, Life, Result<&str, String>); 9] = [

@@ -17,11 +17,11 @@ fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
     // A minute lies between two inputs here.
     asks.policy.authorise_within = Duration::from_secs(90);
     let read = || vec![Input::Ready, Input::Begin, Input::CardRead(card())];
-    let said = || [read(), vec![Input::Command(Command::Authorise)]].concat();
-    let commit = vec![Input::Authorised(approved(11)), Input::Command(Command::Commit(minor(3140))), Input::Turn, ends(ok())];
+    let said = || [read(), vec![Input::Wish(Wish::Authorise)]].concat();
+    let commit = vec![Input::Authorised(approved(11)), Input::Wish(Wish::Commit(minor(3140))), Input::Turn, ends(ok())];
     let asking = vec![
         ("nobody says a word", asks.clone(), [read(), vec![Input::Tick, Input::Tick]].concat()),
-        ("asked, cancelled", asks.clone(), [read(), vec![Input::Command(Command::Cancel)]].concat()),
+        ("asked, cancelled", asks.clone(), [read(), vec![Input::Wish(Wish::Cancel)]].concat()),
         ("asked, said, commit", asks, [said(), commit].concat()),
     ];
     let all = scripts().into_iter().map(|(what, script)| (what, rules(family), script)).chain(asking);
@@ -34,10 +34,10 @@ fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
 fn updates() -> Vec<(&'static str, Vec<Input>)> {
     let asked = |total| {
         let held = vec![Input::Ready, Input::Begin, Input::CardRead(card()), Input::Authorised(approved(11))];
-        let charging = [held, vec![Input::Command(Command::Energy(minor(1240)))]].concat();
-        [charging, vec![Input::Command(Command::Update(minor(total))), Input::Turn]].concat()
+        let charging = [held, vec![Input::Wish(Wish::Energy(minor(1240)))]].concat();
+        [charging, vec![Input::Wish(Wish::Update(minor(total))), Input::Turn]].concat()
     };
-    let commit = || vec![Input::Command(Command::Commit(minor(3140))), Input::Turn, ends(ok())];
+    let commit = || vec![Input::Wish(Wish::Commit(minor(3140))), Input::Turn, ends(ok())];
     let back = || vec![Input::NotReady, Input::Ready];
     let says = |outcome, amount| vec![Input::Updated(update_result(outcome, 11, amount))];
     let lost = || vec![Input::Updated(Outcome::Unanswered(Cause::LinkLost))];
@@ -54,9 +54,9 @@ fn updates() -> Vec<(&'static str, Vec<Input>)> {
 
 fn scripts() -> Vec<(&'static str, Vec<Input>)> {
     let start = || vec![Input::Ready, Input::Begin, Input::CardRead(card())];
-    let held = || [start(), vec![Input::Authorised(approved(11)), Input::Command(Command::Energy(minor(1240)))]].concat();
-    let commit = || [held(), vec![Input::Command(Command::Commit(minor(3140))), Input::Turn]].concat();
-    let void = || [held(), vec![Input::Command(Command::Void), Input::Turn]].concat();
+    let held = || [start(), vec![Input::Authorised(approved(11)), Input::Wish(Wish::Energy(minor(1240)))]].concat();
+    let commit = || [held(), vec![Input::Wish(Wish::Commit(minor(3140))), Input::Turn]].concat();
+    let void = || [held(), vec![Input::Wish(Wish::Void), Input::Turn]].concat();
     let lost = || ends(Outcome::Unanswered(Cause::LinkLost));
     let back = || vec![Input::NotReady, Input::Ready, Input::Tick, Input::Turn];
     vec![

@@ -11,11 +11,11 @@ fn decided_by(life: &Life) -> Option<(Decision, DecidedBy)> {
 }
 
 fn energy(amount: u32) -> Input {
-    Input::Command(Command::Energy(minor(amount)))
+    Input::Wish(Wish::Energy(minor(amount)))
 }
 
 fn void() -> Input {
-    Input::Command(Command::Void)
+    Input::Wish(Wish::Void)
 }
 
 // ── deadlines ──
@@ -78,7 +78,7 @@ fn the_longest_session_ends_as_the_policy_says() {
         if at_end == AtEnd::Alert {
             // Nothing is to be done at that time, so nothing wakes us; a person, or the terminal's timer, ends it.
             assert_eq!((life.state(), life.machine.next_tick()), ("approved", None));
-            life.does(Input::Command(Command::Commit(minor(1240))));
+            life.does(Input::Wish(Wish::Commit(minor(1240))));
             assert_eq!(decided_by(&life), Some((commit(1240), DecidedBy::Api)));
         }
     }
@@ -122,7 +122,7 @@ fn a_tap_to_stop_is_told_and_ends_the_flow_that_it_opened() {
 #[test]
 fn a_card_for_a_session_that_has_ended_is_dropped() {
     let mut life = Life::new(Apollo);
-    assert_eq!(life.does(Input::Command(Command::Cancel)), [Effect::CancelFlow]);
+    assert_eq!(life.does(Input::Wish(Wish::Cancel)), [Effect::CancelFlow]);
     assert_eq!(life.does(Input::CardRead(card())), [Effect::CancelFlow]);
     assert_eq!(life.last(1), ["cancelled"]);
 }
@@ -160,18 +160,18 @@ fn energy_never_goes_down() {
 #[test]
 fn one_decision() {
     let wishes = [
-        (Command::Commit(minor(3140)), commit(3140)),
-        (Command::Commit(minor(5000)), commit(5000)),
-        (Command::Void, Decision::Void),
+        (Wish::Commit(minor(3140)), commit(3140)),
+        (Wish::Commit(minor(5000)), commit(5000)),
+        (Wish::Void, Decision::Void),
         // A commit of nothing is a void.
-        (Command::Commit(minor(0)), Decision::Void),
+        (Wish::Commit(minor(0)), Decision::Void),
     ];
     for (first, decision) in &wishes {
         for (second, other) in &wishes {
             let mut life = Life::held(Apollo);
-            life.does(Input::Command(first.clone()));
+            life.does(Input::Wish(first.clone()));
             let before = life.machine.session().clone();
-            let again = life.tries(Input::Command(second.clone()));
+            let again = life.tries(Input::Wish(second.clone()));
             match again {
                 Ok(effects) => assert_eq!((effects, decision), (vec![], other), "{first:?}, {second:?}"),
                 Err(refusal) => {
@@ -215,12 +215,12 @@ fn every_wish_in_every_state() {
     let wishes = || {
         let outcome = Ending::Voided;
         [
-            Command::Energy(minor(10)),
-            Command::Commit(minor(3140)),
-            Command::Commit(minor(5001)),
-            Command::Void,
-            Command::Cancel,
-            Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false },
+            Wish::Energy(minor(10)),
+            Wish::Commit(minor(3140)),
+            Wish::Commit(minor(5001)),
+            Wish::Void,
+            Wish::Cancel,
+            Wish::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false },
         ]
     };
     type Make<'a> = &'a dyn Fn() -> Life;
@@ -242,7 +242,7 @@ fn every_wish_in_every_state() {
             let mut life = make();
             let state = life.state();
             let before = life.machine.session().clone();
-            match life.tries(Input::Command(wish.clone())) {
+            match life.tries(Input::Wish(wish.clone())) {
                 Ok(_) => assert_eq!(life.state(), expected, "{wish:?} in {state}"),
                 Err(refusal) => {
                     assert_eq!(refusal.code(), expected, "{wish:?} in {state}: {refusal}");
@@ -256,12 +256,7 @@ fn every_wish_in_every_state() {
 #[test]
 fn a_person_settles_what_is_uncertain_and_within_the_hold() {
     let resolve = |outcome| {
-        Input::Command(Command::Resolve {
-            outcome,
-            note: "in the bank's file".to_owned(),
-            by: "anna".to_owned(),
-            needs_two: false,
-        })
+        Input::Wish(Wish::Resolve { outcome, note: "in the bank's file".to_owned(), by: "anna".to_owned(), needs_two: false })
     };
     for (outcome, end) in [
         (Ending::Committed(minor(5000)), "committed"),

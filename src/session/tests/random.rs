@@ -47,21 +47,21 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
     prop::sample::select(verdicts.to_vec())
 }
 
-fn any_command() -> impl Strategy<Value = Command> {
+fn any_wish() -> impl Strategy<Value = Wish> {
     let amount = || (0_u32..7000).prop_map(Amount::from_minor);
     let who = || prop::sample::select(&["anna", "ben"][..]).prop_map(str::to_owned);
     let outcome = prop_oneof![amount().prop_map(Ending::Committed), Just(Ending::Voided), Just(Ending::Expired)];
     prop_oneof![
-        4 => amount().prop_map(Command::Energy),
-        3 => amount().prop_map(Command::Commit),
-        2 => Just(Command::Void),
-        1 => Just(Command::Cancel),
-        3 => amount().prop_map(Command::Update),
-        2 => Just(Command::Authorise),
+        4 => amount().prop_map(Wish::Energy),
+        3 => amount().prop_map(Wish::Commit),
+        2 => Just(Wish::Void),
+        1 => Just(Wish::Cancel),
+        3 => amount().prop_map(Wish::Update),
+        2 => Just(Wish::Authorise),
         1 => (outcome, who(), any::<bool>()).prop_map(|(outcome, by, needs_two)| {
-            Command::Resolve { outcome, note: String::new(), by, needs_two }
+            Wish::Resolve { outcome, note: String::new(), by, needs_two }
         }),
-        1 => who().prop_map(|by| Command::WithdrawResolution { by }),
+        1 => who().prop_map(|by| Wish::WithdrawResolution { by }),
     ]
 }
 
@@ -87,7 +87,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         5 => any_outcome().prop_map(Input::Attempted),
         3 => any_update().prop_map(Input::Updated),
         3 => any_verdict().prop_map(Input::Listed),
-        5 => any_command().prop_map(Input::Command),
+        5 => any_wish().prop_map(Input::Wish),
         1 => Just(Input::StopFlow(CancelledBy::Shutdown)),
         1 => any::<bool>().prop_map(|listed| Input::NumberReused { by: later_id(), listed }),
         1 => Just(Input::NumberShared { with: later_id() }),

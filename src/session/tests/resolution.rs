@@ -10,15 +10,15 @@ const ANNA: &str = "anna";
 const BEN: &str = "ben";
 
 fn says(by: &str, outcome: Ending) -> Input {
-    Input::Command(Command::Resolve { outcome, note: "seen".to_owned(), by: by.to_owned(), needs_two: true })
+    Input::Wish(Wish::Resolve { outcome, note: "seen".to_owned(), by: by.to_owned(), needs_two: true })
 }
 
 fn says_alone(outcome: Ending) -> Input {
-    Input::Command(Command::Resolve { outcome, note: "seen".to_owned(), by: ANNA.to_owned(), needs_two: false })
+    Input::Wish(Wish::Resolve { outcome, note: "seen".to_owned(), by: ANNA.to_owned(), needs_two: false })
 }
 
 fn withdraws(by: &str) -> Input {
-    Input::Command(Command::WithdrawResolution { by: by.to_owned() })
+    Input::Wish(Wish::WithdrawResolution { by: by.to_owned() })
 }
 
 fn committed(amount: u32) -> Ending {
@@ -44,7 +44,7 @@ fn proposed_by(life: &Life) -> Option<&str> {
 fn unreachable(family: Family) -> Life {
     let mut life = Life::held(family);
     life.does(Input::NotReady);
-    assert_eq!(life.does(Input::Command(Command::Commit(minor(3140)))), []);
+    assert_eq!(life.does(Input::Wish(Wish::Commit(minor(3140)))), []);
     life
 }
 
@@ -189,9 +189,7 @@ fn after_a_persons_word_nothing_is_sent() {
     assert_eq!(comes_of(&mut life, says(BEN, Ending::Voided)), "voided");
     let end = life.machine.session().clone();
     assert_eq!(life.does(Input::Turn), [Effect::ReleaseTurn]);
-    for late in
-        [Input::Attempted(ok()), Input::Listed(Verdict::Absent), Input::Tick, Input::Ready, Input::Command(Command::Void)]
-    {
+    for late in [Input::Attempted(ok()), Input::Listed(Verdict::Absent), Input::Tick, Input::Ready, Input::Wish(Wish::Void)] {
         let _ = life.tries(late);
         assert_eq!(life.machine.session(), &end);
     }
@@ -236,7 +234,7 @@ fn what_is_new_makes_a_proposal_fall() {
     let mut missing = Life::held(P6x);
     missing.does(Input::Listed(Verdict::Absent));
     missing.does(says(ANNA, Ending::Voided));
-    missing.does(Input::Command(Command::Commit(minor(3140))));
+    missing.does(Input::Wish(Wish::Commit(minor(3140))));
     assert_eq!((missing.state(), proposed_by(&missing)), ("committing", None));
 }
 

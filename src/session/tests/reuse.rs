@@ -21,8 +21,8 @@ fn is_left_alone(mut life: Life, what: &str) {
     assert!(why.contains("number 11") && why.contains(&later_id().to_string()), "{WHY}");
     for _ in 0..2 {
         let kinds = life.records.len();
-        for wish in [Command::Commit(minor(1)), Command::Void, Command::Update(minor(7000)), Command::Energy(minor(4000))] {
-            let code = life.tries(Input::Command(wish.clone())).map_err(|refusal| refusal.code());
+        for wish in [Wish::Commit(minor(1)), Wish::Void, Wish::Update(minor(7000)), Wish::Energy(minor(4000))] {
+            let code = life.tries(Input::Wish(wish.clone())).map_err(|refusal| refusal.code());
             assert!(matches!(code, Err("no_hold" | "already_decided" | "not_supported")), "{what}: {wish:?}: {code:?}");
         }
         for input in [
@@ -41,9 +41,8 @@ fn is_left_alone(mut life: Life, what: &str) {
         assert_eq!(life.records.len(), kinds, "{what}: nothing is to be remembered");
         life.crashes();
     }
-    let resolve =
-        Command::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
-    life.does(Input::Command(resolve));
+    let resolve = Wish::Resolve { outcome: Ending::Voided, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
+    life.does(Input::Wish(resolve));
     assert_eq!(life.state(), "voided", "{what}");
 }
 
@@ -55,7 +54,7 @@ fn the_older_of_two_sessions_with_one_number_is_left_alone() {
         is_left_alone(held, "held");
 
         let mut waits = Life::held(family);
-        assert_eq!(waits.does(Input::Command(Command::Commit(minor(3140)))), [Effect::AskTurn]);
+        assert_eq!(waits.does(Input::Wish(Wish::Commit(minor(3140)))), [Effect::AskTurn]);
         assert_eq!(waits.does(reused()), []);
         assert_eq!(waits.machine.errand(), Errand::Idle);
         assert_eq!(waits.does(Input::Turn), [Effect::ReleaseTurn]);
@@ -72,7 +71,7 @@ fn the_older_of_two_sessions_with_one_number_is_left_alone() {
         is_left_alone(uncertain, "uncertain before");
     }
     let mut updates = Life::held(Apollo);
-    updates.does(Input::Command(Command::Update(minor(7000))));
+    updates.does(Input::Wish(Wish::Update(minor(7000))));
     updates.does(reused());
     assert_eq!(updates.last(2), ["update_unsent", "number_reused"]);
     is_left_alone(updates, "would raise its hold");
@@ -184,17 +183,17 @@ fn what_is_listed_again_is_carried_out() {
     undecided.does(Input::Listed(Verdict::Absent));
     assert_eq!(undecided.does(Input::Listed(Verdict::Present)), []);
     assert_eq!((undecided.state(), undecided.machine.next_tick()), ("uncertain", Some(at(300))));
-    assert_eq!(undecided.does(Input::Command(Command::Void)), [Effect::AskTurn]);
+    assert_eq!(undecided.does(Input::Wish(Wish::Void)), [Effect::AskTurn]);
 }
 
 /// What is decided of a session that was missing waits for a list that shows it again, over restarts and links: its number may be
 /// another's by now. A terminal that cannot list is asked.
 #[test]
 fn what_is_decided_of_a_missing_session_waits_for_the_list() {
-    for wish in [Command::Commit(minor(3140)), Command::Void] {
+    for wish in [Wish::Commit(minor(3140)), Wish::Void] {
         let mut life = Life::held(P6x);
         life.does(Input::Listed(Verdict::Absent));
-        assert_eq!(life.does(Input::Command(wish.clone())), []);
+        assert_eq!(life.does(Input::Wish(wish.clone())), []);
         for _ in 0..2 {
             assert_eq!(life.waits(HOUR), [], "{wish:?}");
             assert_eq!(life.reconnects(), []);
@@ -211,7 +210,7 @@ fn what_is_decided_of_a_missing_session_waits_for_the_list() {
     }
     let mut gone = Life::held(P6x);
     gone.does(Input::Listed(Verdict::Absent));
-    gone.does(Input::Command(Command::Commit(minor(3140))));
+    gone.does(Input::Wish(Wish::Commit(minor(3140))));
     gone.does(Input::Listed(Verdict::Absent));
     assert_eq!((gone.state(), gone.last(1)), ("uncertain", vec!["became_uncertain"]));
 
@@ -234,7 +233,7 @@ fn what_is_listed_again_keeps_its_deadlines() {
     let missing = |energy: &[u32]| {
         let mut life = Life::held(P6x);
         for total in energy {
-            life.does(Input::Command(Command::Energy(minor(*total))));
+            life.does(Input::Wish(Wish::Energy(minor(*total))));
         }
         life.does(Input::Ready);
         life.does(Input::Listed(Verdict::Absent));
@@ -291,7 +290,7 @@ fn a_number_under_which_another_ended_meanwhile_is_told() {
     assert_eq!((life.state(), life.last(1)), ("approved", vec!["number_shared"]));
     assert_eq!(life.machine.session().hold.as_ref().unwrap().shared_with, Some(later_id()));
     life.does(Input::Ready);
-    assert_eq!(life.does(Input::Command(Command::Commit(minor(3140)))), [Effect::AskTurn]);
+    assert_eq!(life.does(Input::Wish(Wish::Commit(minor(3140)))), [Effect::AskTurn]);
     life.turn();
     life.does(Input::Attempted(not_ok(Some(0x0C))));
     assert_eq!(life.state(), "uncertain");

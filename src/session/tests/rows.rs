@@ -321,8 +321,8 @@ fn less_may_be_held_than_was_asked_for() {
         Some((Some(minor(3000)), Learned::PartiallyApproved))
     );
     let over = Refusal::OverCommit { held: minor(3000), asked: minor(3001) };
-    assert_eq!(life.tries(Input::Command(Command::Commit(minor(3001)))), Err(over));
-    assert_eq!(life.does(Input::Command(Command::Commit(minor(3000)))), [Effect::AskTurn]);
+    assert_eq!(life.tries(Input::Wish(Wish::Commit(minor(3001)))), Err(over));
+    assert_eq!(life.does(Input::Wish(Wish::Commit(minor(3000)))), [Effect::AskTurn]);
 }
 
 /// How Start and Auth may end, and what that makes of the session.
@@ -362,7 +362,7 @@ fn a_crash_with_energy_flowing_goes_on() {
     for family in [Apollo, P6x] {
         let mut life = Life::held(family);
         life.now = 60;
-        life.does(Input::Command(Command::Energy(minor(1240))));
+        life.does(Input::Wish(Wish::Energy(minor(1240))));
         let (before, due) = (life.machine.session().clone(), life.machine.next_tick());
         assert_eq!(due, Some(at(12 * HOUR)));
         for _ in 0..2 {
@@ -378,7 +378,7 @@ fn a_crash_with_energy_flowing_goes_on() {
 fn a_hold_that_the_terminal_has_lost_is_never_closed_silently() {
     for (wait, end) in [(60, "uncertain"), (24 * HOUR + 15 * MINUTE, "expired")] {
         let mut life = Life::held(P6x);
-        life.does(Input::Command(Command::Energy(minor(1240))));
+        life.does(Input::Wish(Wish::Energy(minor(1240))));
         life.now = wait;
         assert_eq!(life.does(Input::Listed(Verdict::Absent)), []);
         assert_eq!(life.state(), end);

@@ -10,7 +10,7 @@ use Family::{Apollo, P6x};
 use UpdateOutcome::{Approved, Declined, Partly};
 
 fn update(amount: u32) -> Input {
-    Input::Command(Command::Update(minor(amount)))
+    Input::Wish(Wish::Update(minor(amount)))
 }
 
 /// A hold of 50.00 whose update to this total has left.
@@ -74,9 +74,9 @@ fn what_the_terminal_says_is_held_and_doubt_is_the_least_of_both() {
         assert_eq!(held(&life), (Some(after.0), after.1, after.2), "{what}");
         assert_eq!((life.state(), life.machine.errand()), ("approved", Errand::Idle), "{what}");
         // G4: exactly what is surely held can be taken.
-        let over = life.tries(Input::Command(Command::Commit(minor(after.0 + 1)))).unwrap_err();
+        let over = life.tries(Input::Wish(Wish::Commit(minor(after.0 + 1)))).unwrap_err();
         assert_eq!(over.code(), "over_commit", "{what}");
-        assert_eq!(life.does(Input::Command(Command::Commit(minor(after.0)))), [Effect::AskTurn], "{what}");
+        assert_eq!(life.does(Input::Wish(Wish::Commit(minor(after.0)))), [Effect::AskTurn], "{what}");
     }
 }
 
@@ -121,7 +121,7 @@ fn who_may_not_update_is_told_why() {
             "less than was delivered",
             {
                 let mut life = Life::held(Apollo);
-                life.does(Input::Command(Command::Energy(minor(1240))));
+                life.does(Input::Wish(Wish::Energy(minor(1240))));
                 life
             },
             1239,
@@ -156,7 +156,7 @@ fn who_may_not_update_is_told_why() {
 fn an_update_whose_turn_was_forgotten_goes_on() {
     let waits = || {
         let mut life = Life::held(Apollo);
-        assert_eq!(life.does(Input::Command(Command::Update(minor(7000)))), [Effect::AskUpdateTurn]);
+        assert_eq!(life.does(Input::Wish(Wish::Update(minor(7000)))), [Effect::AskUpdateTurn]);
         life.machine.forget_turn();
         assert_eq!(life.machine.errand(), Errand::Idle);
         life
@@ -177,9 +177,9 @@ fn a_decision_comes_before_an_update_that_waits() {
     let mut life = Life::held(Apollo);
     assert_eq!(life.does(update(3000)), [Effect::AskUpdateTurn]);
     // Nobody knows which comes first, so the least of both is what can be decided.
-    let over = life.tries(Input::Command(Command::Commit(minor(3001)))).unwrap_err();
+    let over = life.tries(Input::Wish(Wish::Commit(minor(3001)))).unwrap_err();
     assert_eq!(over.code(), "over_commit");
-    assert_eq!(life.does(Input::Command(Command::Commit(minor(2500)))), [Effect::AskTurn]);
+    assert_eq!(life.does(Input::Wish(Wish::Commit(minor(2500)))), [Effect::AskTurn]);
     let commit = Request::CommitSession { session: TerminalSessionId(11), amount: minor(2500) };
     assert_eq!(life.does(Input::Turn), [Effect::Attempt(commit)]);
     assert_eq!(life.last(2), ["update_unsent", "attempt_started"]);
@@ -193,7 +193,7 @@ fn a_decision_comes_before_an_update_that_waits() {
 #[test]
 fn a_decision_waits_for_an_update_that_has_left() {
     let mut life = updating(7000);
-    assert_eq!(life.does(Input::Command(Command::Commit(minor(5000)))), []);
+    assert_eq!(life.does(Input::Wish(Wish::Commit(minor(5000)))), []);
     assert_eq!(life.machine.next_tick(), None);
     assert_eq!(life.does(Input::Updated(update_result(Partly, 11, 6000))), []);
     assert_eq!(life.does(Input::Tick), [Effect::AskTurn]);
@@ -230,13 +230,13 @@ fn a_person_settles_within_what_may_be_held() {
         life.does(Input::Updated(Unanswered(Cause::LinkLost)));
         life.does(Input::NotReady);
         life.does(Input::Ready);
-        life.does(Input::Command(Command::Void));
+        life.does(Input::Wish(Wish::Void));
         life.turn();
         life.does(Input::Attempted(not_ok(Some(0x0C))));
         assert_eq!(life.state(), "uncertain");
         let outcome = Ending::Committed(minor(amount));
-        let resolve = Command::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
-        match life.tries(Input::Command(resolve)) {
+        let resolve = Wish::Resolve { outcome, note: "seen".to_owned(), by: "anna".to_owned(), needs_two: false };
+        match life.tries(Input::Wish(resolve)) {
             Ok(_) => assert_eq!(life.state(), expected),
             Err(refusal) => assert_eq!(refusal.code(), expected),
         }

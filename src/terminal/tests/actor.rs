@@ -20,7 +20,7 @@ use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
-use crate::session::{Command, Session};
+use crate::session::{Session, Wish};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Instruct, Open};
@@ -228,7 +228,7 @@ async fn nothing_leaves_while_the_journal_has_not_answered() {
     stand.state("approved").await;
 
     stand.journal.hold();
-    let commit = Instruct { session, command: Command::Commit(Amount::from_minor(3140)) };
+    let commit = Instruct { session, wish: Wish::Commit(Amount::from_minor(3140)) };
     let answer = actix::spawn(stand.terminal.send(commit));
     stand.appends_held(1).await;
     stand.two_keepalives().await;
@@ -272,7 +272,7 @@ async fn a_new_set_up_waits_for_an_authorisation() {
     // The second card is being authorised, and the first hold's void is refused.
     stand.sim.refuse_next(Sent::Void, 0x05);
     let set_ups = stand.sim.count(Sent::Setup);
-    stand.terminal.send(Instruct { session: first, command: Command::Void }).await.unwrap().unwrap();
+    stand.terminal.send(Instruct { session: first, wish: Wish::Void }).await.unwrap().unwrap();
     stand.sim.wait_for_requests(Sent::Setup, set_ups + 1).await;
     let facts = stand.kinds();
     assert!(facts.contains(&"attempt_refused"), "{facts:?}");
@@ -371,12 +371,7 @@ async fn a_commit_under_a_number_that_is_given_out_meanwhile_is_remembered() {
     stand.sim.drop_answer_to(Sent::Auth, true);
     assert!(stand.sim.tap(&SimCard::numbered(2)));
     stand.sim.wait_for_requests(Sent::Auth, 2).await;
-    stand
-        .terminal
-        .send(Instruct { session: older, command: Command::Commit(Amount::from_minor(1240)) })
-        .await
-        .unwrap()
-        .unwrap();
+    stand.terminal.send(Instruct { session: older, wish: Wish::Commit(Amount::from_minor(1240)) }).await.unwrap().unwrap();
     stand.state("committed").await;
     stand.sim.send(Response::Approved { session: number, dol: Dol::default() });
     let newer = stand.state("approved").await;

@@ -15,7 +15,7 @@ use quittance::protocol::Family;
 use quittance::protocol::response::TerminalState;
 use quittance::random::Randomness;
 use quittance::session::ledger::Ledger;
-use quittance::session::{Command, Refusal, Session};
+use quittance::session::{Refusal, Session, Wish};
 use quittance::sim::{HoldState, Policy};
 
 use super::script::{Books, CardIs, Line, Says, Script};
@@ -184,16 +184,16 @@ impl Teller<'_> {
         match &line.says {
             Says::Wants { who, amount, place } => self.open(who, *amount, place).await,
             Says::Presents { who, card } => self.present(who, *card).await,
-            Says::MayGoOn { who } => self.command(who, Command::Authorise, &["card_read"]).await,
-            Says::Charged { who, amount } => self.command(who, Command::Energy(*amount), &["approved"]).await,
+            Says::MayGoOn { who } => self.instruct(who, Wish::Authorise, &["card_read"]).await,
+            Says::Charged { who, amount } => self.instruct(who, Wish::Energy(*amount), &["approved"]).await,
             Says::Pays { who, amount } => self.decide(who, Decision::Commit(*amount)).await,
             Says::PaysNothing { who } => self.decide(who, Decision::Void).await,
             Says::CannotPay { who, amount } => match self.decide(who, Decision::Commit(*amount)).await {
                 Ok(()) => Err("it was taken".to_owned()),
                 Err(_) => Ok(()),
             },
-            Says::WalksAway { who } => self.command(who, Command::Cancel, &["waiting_card", "card_read"]).await,
-            Says::Raises { who, amount } => self.command(who, Command::Update(*amount), &["approved"]).await,
+            Says::WalksAway { who } => self.instruct(who, Wish::Cancel, &["waiting_card", "card_read"]).await,
+            Says::Raises { who, amount } => self.instruct(who, Wish::Update(*amount), &["approved"]).await,
             says => self.happens(says).await,
         }
     }
@@ -284,21 +284,21 @@ impl Teller<'_> {
     }
 
     async fn decide(&self, who: &str, decision: Decision) -> Result<(), String> {
-        let command = match decision {
-            Decision::Commit(amount) => Command::Commit(amount),
-            Decision::Void => Command::Void,
+        let wish = match decision {
+            Decision::Commit(amount) => Wish::Commit(amount),
+            Decision::Void => Wish::Void,
         };
-        self.command(who, command, &["approved", "committing", "voiding"]).await?;
+        self.instruct(who, wish, &["approved", "committing", "voiding"]).await?;
         self.world.change(who, |person| person.decided = Some(decision));
         Ok(())
     }
 
     /// Asks until it is taken or refused for good.
-    async fn command(&self, who: &str, command: Command, states: &[&str]) -> Result<(), String> {
+    async fn instruct(&self, who: &str, wish: Wish, states: &[&str]) -> Result<(), String> {
         let session = self.wait(who, &|state| states.contains(&state) || ended(state), BOUND).await?;
         let began = self.fleet.now();
         loop {
-            match self.fleet.command(session.id, command.clone()).await {
+            match self.fleet.instruct(session.id, wish.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(Refusal::JournalUnavailable(_) | Refusal::TerminalNotReady { .. })
                     if self.fleet.now().since(began) < BOUND =>
