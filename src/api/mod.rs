@@ -1,4 +1,5 @@
-//! HTTP for chargers, operators and dashboards: JSON over actix-web, one file per noun of the URL.
+//! HTTP for chargers, operators and dashboards: JSON over actix-web, one file per noun of the URL, and `wishes` for what people want of a
+//! session.
 //!
 //! * [`auth`]: who may do what. A handler says in its signature which role it needs ([`auth::By`]).
 //! * [`body`] and [`query`]: what comes in, told apart field by field, so that a mistake is named.
@@ -38,6 +39,7 @@ pub(crate) mod story;
 mod tag;
 mod terminals;
 mod view;
+mod wishes;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -226,6 +228,7 @@ impl Routes {
     fn all() -> Self {
         let mut routes = Self::default();
         sessions::routes(&mut routes);
+        wishes::routes(&mut routes);
         story::routes(&mut routes);
         terminals::routes(&mut routes);
         requests::routes(&mut routes);
