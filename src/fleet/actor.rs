@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::id::TerminalId;
 use crate::journal::{Entry, Fact, JournalError};
 use crate::session::Session;
+use crate::session::actor::Observer as _;
 use crate::session::ledger::Ledger;
 use crate::terminal::TerminalActor;
 use crate::terminal::requests::{EndNow, GoDown};
@@ -233,8 +234,6 @@ impl FleetActor {
             // Nobody begins any more; what is open stands in the journal.
             _ if this.going_down.is_some() => this.all_gone(),
             Ok(sessions) => {
-                // What was durable when the actor crashed may not have been shown yet.
-                sessions.iter().for_each(|session| this.inner.board.publish_session(session));
                 let draining = this.inner.board.terminal(&terminal).is_some_and(|view| view.draining);
                 this.build(ctx, &terminal, sessions, draining);
                 if link.after.is_zero() {
@@ -266,9 +265,17 @@ impl FleetActor {
             names.dedup();
             let mut sessions = Vec::new();
             for name in names {
-                match Ledger::session(&inner.journal.session(name).await?) {
-                    Ok(Some(session)) if !session.ended() => sessions.push(session),
-                    Ok(_) => {}
+                let records = inner.journal.session(name).await?;
+                match Ledger::session(&records) {
+                    Ok(Some(session)) => {
+                        // What was durable when the actor crashed may not have been told yet, even that it is over. The board has
+                        // forgotten only what ended long ago.
+                        if !session.ended() || inner.board.session(name).is_some() {
+                            inner.watch.session_changed(None, &session, &records);
+                        }
+                        sessions.extend(Some(session).filter(|session| !session.ended()));
+                    }
+                    Ok(None) => {}
                     Err(unsound) => {
                         error!(session = %name, error = %unsound, "a session's records do not follow from each other")
                     }

@@ -80,6 +80,11 @@ fn count(sessions: i64) -> usize {
     usize::try_from(sessions).unwrap_or(0)
 }
 
+/// Which version the session had before these records.
+fn versions_before(session: &Session, records: &[Record]) -> u64 {
+    session.version.saturating_sub(u64::try_from(records.len()).unwrap_or(u64::MAX))
+}
+
 impl Watch {
     /// A watch over terminals whose past is in the ledger.
     pub(super) fn new(board: Arc<Board>, metrics: Arc<Metrics>, terminals: &[TerminalId], ledger: &Ledger) -> Self {
@@ -176,27 +181,34 @@ impl Watch {
 
 impl SessionObserver for Watch {
     fn session_changed(&self, before: Option<&Session>, session: &Session, records: &[Record]) {
-        // Facts move the balance one by one, and each is judged by the state before it.
-        let mut at = before.cloned();
-        let mut movements = Vec::new();
-        for record in records {
-            movements.push(movement(at.as_ref(), &record.entry.fact));
-            at = match &at {
-                None => Session::opened(&record.entry).ok(),
-                Some(session) => session.after(&record.entry).ok(),
-            };
-        }
+        let mut news = records;
         self.tally(&session.terminal, |tally| {
-            movements.into_iter().for_each(|movement| tally.movements.count(movement));
+            // Of what a crashed actor has appended last, both it and whoever builds it anew may tell: the board knows what was told.
+            let shown = self.board.session(session.id);
+            let already = shown.as_ref().map_or(0, |shown| shown.version.saturating_sub(versions_before(session, records)));
+            news = records.get(usize::try_from(already).unwrap_or(usize::MAX)..).unwrap_or_default();
+            if news.is_empty() {
+                return;
+            }
+            let before = shown.as_ref().or(before);
+            // Facts move the balance one by one, and each is judged by the state before it.
+            let mut at = before.cloned();
+            for record in news {
+                tally.movements.count(movement(at.as_ref(), &record.entry.fact));
+                at = match &at {
+                    None => Session::opened(&record.entry).ok(),
+                    Some(session) => session.after(&record.entry).ok(),
+                };
+            }
             if let Some(before) = before {
                 tally.add(before, -1);
             }
             tally.add(session, 1);
+            self.board.publish_session(session);
         });
-        for record in records {
+        for record in news {
             self.count(session, record);
         }
-        self.board.publish_session(session);
     }
 }
 

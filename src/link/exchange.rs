@@ -94,6 +94,13 @@ impl Exchanges {
             }
             return self.done(now);
         }
+        // What has not left yet is cancelled here; the terminal may have an older card flow.
+        if order.request == Request::CancelSession
+            && let Some(Exchange { ticket, .. }) = self.flow.take_if(|flow| flow.place.is_none())
+        {
+            self.actions.push(Action::Ended { ticket, outcome: Outcome::Unsent, took: Duration::ZERO });
+        }
+        let lane = if is_flow { &mut self.flow } else { &mut self.command };
         *lane = Some(Exchange { ticket: order.ticket, request: order.request, place: None, began: None, deadline: None });
         self.done(now)
     }

@@ -117,6 +117,11 @@ impl Machine {
 
     pub(super) fn hold_placed(&self, id: TerminalSessionId, amount: Option<Amount>, learned: Learned, now: Timestamp) -> Fact {
         let policy = &self.rules.policy;
+        let dead_man = match self.session.state {
+            // It has been held since some time after Auth.
+            State::InDoubt(dead_man) => dead_man,
+            _ => self.dead_man(now),
+        };
         Fact::HoldPlaced {
             terminal_session_id: id,
             amount,
@@ -124,7 +129,7 @@ impl Machine {
             plug_in_by: now.after(policy.plug_in_timeout),
             end_by: now.after(policy.max_session),
             at_end: policy.on_max_session,
-            dead_man: self.dead_man(now),
+            dead_man,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What the journal says, kept by the storm itself record by record: a second and simpler reader than the program's, so that
 //! neither believes the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quittance::id::{SessionId, SessionReference, TerminalId, TerminalSessionId};
 use quittance::journal::Record;
-use quittance::journal::record::{AtEnd, ConfirmedBy, DecidedBy, Decision, Fact, Learned, Origin, Outcome};
+use quittance::journal::record::{AtEnd, ConfirmedBy, DeadManAction, DecidedBy, Decision, Fact, Learned, Origin, Outcome};
 use quittance::money::Amount;
+use quittance::session::disposal::DEAD_MAN_MARGIN;
 use quittance::time::Timestamp;
 
 /// A session as its durable records tell it.
@@ -21,25 +22,48 @@ pub(crate) struct Page {
     /// Auth may be sent: its intent is there, its outcome is not.
     pub(crate) may_authorise: bool,
     pub(crate) authorised_at: Option<Timestamp>,
-    /// When the terminal's own timer would end it, at the latest.
+    /// When the terminal's own timer would end it, at the latest, and how.
     pub(crate) dead_man: Option<Timestamp>,
+    pub(crate) dead_man_action: Option<DeadManAction>,
     pub(crate) hold: Option<Held>,
     pub(crate) energy: Option<Amount>,
     /// An Update to this total may be sent.
     pub(crate) may_update: Option<Amount>,
-    /// The amounts that Updates have asked for.
-    pub(crate) updates: Vec<Amount>,
+    /// What was held before the Update that is under way.
+    pub(crate) before_update: Option<Amount>,
+    /// An Update was not answered: the hold is the old total or the new one.
+    pub(crate) unsure: bool,
     pub(crate) decision: Option<(Decision, DecidedBy, Timestamp)>,
     /// Commit or Void may be sent.
     pub(crate) may_dispose: bool,
+    /// An attempt was not answered.
+    pub(crate) doubtful: bool,
+    /// How many were refused, and what the last of them said.
+    pub(crate) refusals: u32,
+    pub(crate) refused_with: Option<u8>,
     /// Noise has come while the answer to it was on its way, so that no Result may settle it (G5).
     pub(crate) noisy: bool,
     /// Another session's disposal may have met this hold, and the journal says so.
     pub(crate) shared: bool,
     pub(crate) in_doubt: bool,
     pub(crate) uncertain: bool,
+    /// Since when the terminal has not known it, though nobody has ended it.
+    pub(crate) missing: Option<Timestamp>,
+    /// Its number was given to another hold.
+    pub(crate) number_reused: bool,
     pub(crate) end: Option<End>,
+    pub(crate) ended_at: Option<Timestamp>,
 }
+
+impl Page {
+    /// The terminal's timer is past by so much that it is believed to have acted, and this is what it does.
+    pub(crate) fn timer_has_acted(&self, now: Timestamp, action: DeadManAction) -> bool {
+        self.dead_man_action == Some(action) && self.dead_man.is_some_and(|ends| now >= ends.after(DEAD_MAN_MARGIN))
+    }
+}
+
+/// PSP, Errors: session id not found.
+const NOT_FOUND: u8 = 0x0C;
 
 /// A hold.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +92,17 @@ pub(crate) enum End {
 pub(crate) struct Books {
     pub(crate) pages: BTreeMap<SessionId, Page>,
     pub(crate) last: u64,
+    /// Terminals that can be asked what they hold.
+    listing: BTreeSet<TerminalId>,
+    keys: BTreeMap<String, SessionId>,
 }
 
 impl Books {
+    /// Nothing is written yet.
+    pub(crate) fn new(listing: BTreeSet<TerminalId>) -> Self {
+        Self { listing, ..Self::default() }
+    }
+
     /// One more record; says what is wrong with it.
     pub(crate) fn take(&mut self, record: &Record) -> Result<(), String> {
         let gap = record.seq != self.last + 1;
@@ -81,7 +113,12 @@ impl Books {
         let Some(id) = record.entry.session else { return Ok(()) };
         let wrong = |why: &str| Err(format!("record {} of session {id}, {}: {why}", record.seq, record.entry.fact.kind()));
         let at = record.entry.at;
-        if let Fact::Opened { origin, reference, .. } = &record.entry.fact {
+        if let Fact::Opened { origin, reference, idempotency, .. } = &record.entry.fact {
+            if let Some(request) = idempotency
+                && self.keys.insert(request.key.clone(), id).is_some()
+            {
+                return wrong("its key has opened another one");
+            }
             let page = Page {
                 terminal: record.entry.terminal.clone().unwrap(),
                 origin: *origin,
@@ -91,20 +128,29 @@ impl Books {
                 may_authorise: false,
                 authorised_at: None,
                 dead_man: None,
+                dead_man_action: None,
                 hold: None,
                 energy: None,
                 may_update: None,
-                updates: Vec::new(),
+                before_update: None,
+                unsure: false,
                 decision: None,
                 may_dispose: false,
+                doubtful: false,
+                refusals: 0,
+                refused_with: None,
                 noisy: false,
                 shared: false,
                 in_doubt: false,
                 uncertain: false,
+                missing: None,
+                number_reused: false,
                 end: None,
+                ended_at: None,
             };
             return if self.pages.insert(id, page).is_some() { wrong("it was opened before") } else { Ok(()) };
         }
+        let lists = record.entry.terminal.as_ref().is_some_and(|terminal| self.listing.contains(terminal));
         let Some(page) = self.pages.get_mut(&id) else { return wrong("nobody has opened it") };
         page.records += 1;
         if page.end.is_some() {
@@ -117,7 +163,7 @@ impl Books {
                 }
                 page.may_authorise = true;
                 page.authorised_at = Some(at);
-                page.dead_man = dead_man.at;
+                (page.dead_man, page.dead_man_action) = (dead_man.at, Some(dead_man.action));
             }
             Fact::AuthoriseUnanswered { .. } => {
                 page.may_authorise = false;
@@ -129,7 +175,10 @@ impl Books {
                 }
                 page.may_authorise = false;
                 page.in_doubt = false;
-                page.dead_man = dead_man.at;
+                if dead_man.at.is_none_or(|ends| *plug_in_by >= ends || *end_by >= ends) && *learned != Learned::Listed {
+                    return wrong("the terminal's own timer comes before our deadline (G9)");
+                }
+                (page.dead_man, page.dead_man_action) = (dead_man.at, Some(dead_man.action));
                 page.hold = Some(Held {
                     number: *terminal_session_id,
                     amount: *amount,
@@ -146,13 +195,28 @@ impl Books {
                 page.energy = Some(*amount);
             }
             Fact::UpdateIntended { amount } => {
+                let Some(hold) = &mut page.hold else { return wrong("there is no hold") };
                 page.may_update = Some(*amount);
-                page.updates.push(*amount);
+                page.before_update = hold.amount;
+                // Until it is known, no more than what is held in either case.
+                hold.amount = hold.amount.map(|held| held.min(*amount));
             }
             Fact::UpdateUnsent | Fact::HoldUpdated { .. } | Fact::UpdateRefused { .. } | Fact::UpdateUnanswered { .. } => {
+                let Some(hold) = &mut page.hold else { return wrong("there is no hold") };
                 page.may_update = None;
+                match &record.entry.fact {
+                    Fact::HoldUpdated { amount } => (hold.amount, page.unsure) = (Some(*amount), false),
+                    Fact::UpdateUnanswered { .. } => page.unsure = true,
+                    _ => hold.amount = page.before_update,
+                }
             }
             Fact::DisposalDecided { decision, by } => {
+                let held = page.hold.and_then(|hold| hold.amount);
+                if let Decision::Commit(amount) = decision
+                    && held.is_none_or(|held| *amount > held)
+                {
+                    return wrong("more than is held (G4)");
+                }
                 if let Some((earlier, ..)) = page.decision {
                     return wrong(&format!("it was decided before: {earlier:?}"));
                 }
@@ -163,8 +227,8 @@ impl Books {
                 page.uncertain = false;
             }
             Fact::AttemptStarted { .. } => {
-                if page.decision.is_none() || page.may_dispose {
-                    return wrong("not decided, or another attempt is under way");
+                if page.decision.is_none() || page.may_dispose || page.may_update.is_some() {
+                    return wrong("not decided, or another attempt or an update is under way");
                 }
                 page.may_dispose = true;
                 page.noisy = false;
@@ -175,12 +239,46 @@ impl Books {
             Fact::AttemptUnsent { .. } | Fact::AttemptUnanswered { .. } | Fact::AttemptRefused { .. } => {
                 page.may_dispose = false;
                 page.noisy = false;
+                page.doubtful |= matches!(record.entry.fact, Fact::AttemptUnanswered { .. });
+                page.refused_with = None;
+                if let Fact::AttemptRefused { reason, .. } = &record.entry.fact {
+                    page.refusals += 1;
+                    page.refused_with = *reason;
+                }
             }
             Fact::Disposed { outcome, confirmed_by } => {
+                let decided = page.decision.map(|(decision, ..)| decision);
+                let as_decided = match outcome {
+                    Outcome::Committed(amount) => decided == Some(Decision::Commit(*amount)),
+                    Outcome::Voided => decided == Some(Decision::Void),
+                    Outcome::Expired => page.timer_has_acted(at, DeadManAction::Void),
+                };
+                let proved = match confirmed_by {
+                    ConfirmedBy::ResultOk => page.may_dispose,
+                    ConfirmedBy::ListAbsent => lists && page.doubtful && !page.may_dispose,
+                    ConfirmedBy::Presumed => page.doubtful && page.refused_with == Some(NOT_FOUND),
+                    ConfirmedBy::Timer => *outcome == Outcome::Expired,
+                    ConfirmedBy::Person => false,
+                };
+                if !as_decided || !proved {
+                    return wrong("it has not ended like this, by what is known");
+                }
                 page.may_dispose = false;
                 page.end = Some(End::Disposed(*outcome, *confirmed_by));
             }
-            Fact::BecameUncertain { .. } | Fact::NumberReused { .. } => {
+            Fact::BecameUncertain { .. } => {
+                let too_late = page.in_doubt && page.timer_has_acted(at, DeadManAction::Commit);
+                let refused = !lists && page.refusals >= 5;
+                let missing = page.refused_with == Some(NOT_FOUND) || lists && page.hold.is_some();
+                if !too_late && !refused && !missing {
+                    return wrong("no rule says that it is uncertain");
+                }
+                page.missing = (!too_late && !refused).then_some(at);
+                page.uncertain = true;
+                page.in_doubt = false;
+            }
+            Fact::NumberReused { .. } => {
+                page.number_reused = true;
                 page.uncertain = true;
                 page.in_doubt = false;
             }
@@ -195,6 +293,7 @@ impl Books {
             }
             _ => {}
         }
+        page.ended_at = page.end.map(|_| at);
         Ok(())
     }
 

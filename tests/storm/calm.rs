@@ -47,8 +47,8 @@ impl Bounds {
         // The terminal may have lost its set-up, which is seen at the first attempt.
         let disposal = link + reopened + ladder * 2 + timeouts.commit + timeouts.authorise + A_MOMENT;
         let doubt = link + timeouts.authorise + Duration::from_secs(90) + A_MOMENT;
-        // An actor that has crashed is rebuilt at the pace of its link.
-        let rebuilt = if world.plan.panics > 0 { reopened } else { Duration::ZERO };
+        // An actor that has crashed is built anew, however long its link stays closed.
+        let rebuilt = if world.plan.panics > 0 { supervision.backoff_max } else { Duration::ZERO };
         Self { link, disposal, doubt, deadline: A_MOMENT + rebuilt }
     }
 }

@@ -1,6 +1,6 @@
 //! The journal of a storm: the program's own memory journal, behind a disk that is slow, full, broken, or gone in the middle.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::books::Books;
 use super::world::World;
 
-/// A crash, counted in appends.
+/// A crash or a panic, counted in appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// When it is asked for: nothing of it is durable.
@@ -41,18 +41,20 @@ struct State {
     /// How many appends this life has asked for.
     asked: u64,
     crash_at: Option<(u64, Moment)>,
-    panic_at: Option<u64>,
+    panic_at: Option<(u64, Moment)>,
     world: Option<std::sync::Weak<World>>,
 }
 
 impl Disk {
-    pub(crate) fn new() -> Self {
-        let state = Mutex::new(State::default());
+    /// For terminals of which these can be asked what they hold.
+    pub(crate) fn new(listing: BTreeSet<TerminalId>) -> Self {
+        let books = Books::new(listing);
+        let state = Mutex::new(State { books, ..State::default() });
         Self(Arc::new(Inner { journal: MemoryJournal::new(), state, wake: Notify::new() }))
     }
 
     /// A life begins; it may be over, or one of its actors panic, at an append of this number.
-    pub(crate) fn begin(&self, world: &Arc<World>, crash_at: Option<(u64, Moment)>, panic_at: Option<u64>) {
+    pub(crate) fn begin(&self, world: &Arc<World>, crash_at: Option<(u64, Moment)>, panic_at: Option<(u64, Moment)>) {
         self.0.journal.hold();
         let mut state = self.state();
         state.alive = true;
@@ -177,6 +179,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// Without the hook of a panic, which is for those that nobody has planned.
+fn panic(world: &World) -> ! {
+    world.inject_panic();
+    std::panic::resume_unwind(Box::new("told to"))
+}
+
 impl Journal for Disk {
     fn append(&self, entries: Vec<Entry>) -> Pending<Vec<Record>> {
         let mut state = self.state();
@@ -191,14 +199,13 @@ impl Journal for Disk {
             return Box::pin(std::future::pending());
         }
         let rebuilding = entries.iter().any(|entry| matches!(entry.fact, Fact::Rebuilt) || entry.terminal.is_none());
-        let panics = state.panic_at.is_some_and(|at| asked >= at) && !rebuilding && !std::thread::panicking();
-        if panics {
-            state.panic_at = None;
+        let panics = state.panic_at.is_some_and(|(at, _)| asked >= at) && !rebuilding && !std::thread::panicking();
+        let panics = if panics { state.panic_at.take().map(|(_, when)| when) } else { None };
+        let what = entries.first().map(|entry| entry.fact.kind()).unwrap_or_default();
+        if panics == Some(Moment::Before) {
             drop(state);
-            let what = entries.first().map(|entry| entry.fact.kind());
-            world.note(|| format!("        PANIC in an actor that is about to append {}", what.unwrap_or_default()));
-            // Without the hook of a panic: nobody needs to read it.
-            std::panic::resume_unwind(Box::new("told to"));
+            world.note(|| format!("        PANIC in an actor that is about to append {what}"));
+            panic(&world);
         }
         let plan = &world.plan.disk;
         let mut dice = world.dice();
@@ -230,7 +237,17 @@ impl Journal for Disk {
         } else {
             self.0.wake.notify_one();
         }
-        pending
+        if panics.is_none() {
+            return pending;
+        }
+        Box::pin(async move {
+            let done = pending.await;
+            if done.is_ok() && !std::thread::panicking() {
+                world.note(|| format!("        PANIC in an actor that has appended {what}, and has told nobody"));
+                panic(&world);
+            }
+            done
+        })
     }
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {

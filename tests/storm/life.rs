@@ -12,9 +12,13 @@ use quittance::metrics::Metrics;
 use quittance::protocol::Family;
 use quittance::random::Randomness;
 use quittance::session::ledger::Ledger;
+use quittance::time::Clock;
 
 use super::world::World;
-use super::{calm, line, oracle, people, weather};
+use super::{calm, line, oracle, panics, people, weather};
+
+/// What the end itself may take, when the time to deliver decided disposals is over.
+const END_ITSELF: Duration = Duration::from_secs(2);
 
 /// Lives until the storm is over and everything has settled.
 pub(crate) fn live(world: &Arc<World>) {
@@ -23,7 +27,7 @@ pub(crate) fn live(world: &Arc<World>) {
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
         });
         let over = system.block_on(one_life(world));
-        drop(system);
+        panics::unheard(|| drop(system));
         if over || !world.violations().is_empty() {
             return;
         }
@@ -80,7 +84,11 @@ async fn one_life(world: &Arc<World>) -> bool {
             let killed = world.dice().until_next(mean.max(Duration::from_millis(50)));
             if killed < left {
                 tokio::time::sleep(killed).await;
-                world.crash("at some moment");
+                if world.dice().chance(0.3) {
+                    end(world, &fleet, journal.as_ref(), clock).await;
+                } else {
+                    world.crash("at some moment");
+                }
                 // The end of this life is told by the other branch.
                 return std::future::pending().await;
             }
@@ -100,9 +108,24 @@ async fn one_life(world: &Arc<World>) -> bool {
             true
         }
     };
-    // What a histogram was told and nobody has read outlives it: a night of storms would fill the memory.
-    metrics.upkeep();
+    // What a histogram was told and nobody has read would outlive it: a night of storms would fill the memory.
+    oracle::panics(world, &metrics.render());
     over
+}
+
+/// The planned end of a life, as on SIGTERM; it may still be killed meanwhile.
+async fn end(world: &World, fleet: &Fleet, journal: &dyn Journal, clock: Clock) {
+    let within = world.dice().millis(0, 30_000);
+    world.told_to_end(within);
+    let began = world.now();
+    fleet.go_down(within).await;
+    let took = world.now().since(began);
+    if took > within + END_ITSELF {
+        world.violate(format!("the orchestrator was told to end within {within:?}, and took {took:?}"));
+    }
+    let stopped = Entry { at: clock.now(), terminal: None, session: None, fact: Fact::Stopped };
+    drop(journal.append(vec![stopped]).await);
+    world.crash("when it has ended in order");
 }
 
 fn settings(world: &Arc<World>, terminal: usize) -> quittance::terminal::TerminalSettings {

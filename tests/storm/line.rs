@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use quittance::id::TerminalSessionId;
-use quittance::journal::record::Decision;
+use quittance::journal::record::{DeadManAction, Decision};
+use quittance::protocol::request::TimeoutAction;
 use quittance::protocol::{Family, Request};
 use quittance::sim::{Heard, Parcel, Port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -44,6 +45,7 @@ pub(crate) fn connect(world: &Arc<World>, terminal: usize) -> Coming {
         tokio::time::sleep(if hangs { Duration::from_secs(5) } else { wait }).await;
         if panics && !std::thread::panicking() {
             world.note(|| format!("{}      PANIC in the task of the link", world.name(terminal)));
+            world.inject_panic();
             std::panic::resume_unwind(Box::new("told to"));
         }
         if refused || !world.port(terminal).plugged() {
@@ -77,6 +79,8 @@ struct Guest {
     to_host: Flying,
     /// The session whose Commit or Void the terminal has not answered yet.
     owed: Option<TerminalSessionId>,
+    /// It is not the terminal that the orchestrator expects.
+    wrong: bool,
     /// The last list was caught in the middle of a change: the next one is as it is.
     list_moved: bool,
 }
@@ -116,17 +120,23 @@ pub(crate) async fn serve(world: Arc<World>, terminal: usize, mut arrivals: mpsc
                     port.disconnected();
                 }
                 world.note(|| format!("{}      the link is open", world.name(terminal)));
-                let seen = BytesMut::new();
-                let (to_terminal, to_host) = (Flying::new(), Flying::new());
-                guest =
-                    Some(Guest { stream, seen, to_terminal, heard: BytesMut::new(), to_host, owed: None, list_moved: false });
+                guest = Some(Guest {
+                    stream,
+                    seen: BytesMut::new(),
+                    to_terminal: Flying::new(),
+                    heard: BytesMut::new(),
+                    to_host: Flying::new(),
+                    owed: None,
+                    wrong: world.is_wrong(terminal),
+                    list_moved: false,
+                });
                 port.connected();
             }
             Event::Read(Ok(1..)) => {
                 if let Some(guest) = guest.as_mut() {
                     guest.seen.extend_from_slice(&buffer);
                     while let Some((heard, _)) = port.take_frame(&mut guest.seen) {
-                        witness(&world, terminal, &heard);
+                        witness(&world, terminal, &heard, guest.wrong && world.is_wrong(terminal));
                         if let Heard::Request(Request::CommitSession { session, .. } | Request::VoidSession { session }) = heard
                         {
                             guest.owed = Some(session);
@@ -223,8 +233,15 @@ fn move_list(world: &World, terminal: usize, bytes: &mut BytesMut) -> bool {
     let count = bytes.len().saturating_sub(6) / 4;
     let whole = bytes.get(4).map(|total| usize::from(*total)) == Some(count) && count < 60;
     let mut dice = world.dice();
-    if !whole || !world.stormy() || !dice.chance(world.plan.line.moves_list) {
+    if count == 0 && !whole || !world.stormy() || !dice.chance(world.plan.line.moves_list) {
         return false;
+    }
+    if !whole {
+        world.note(|| format!("{}      the list changes between its pages", world.name(terminal)));
+        bytes[4] = bytes[4].saturating_add(1);
+        let last = bytes.len() - 1;
+        bytes[last] = sum(&bytes[..last]);
+        return true;
     }
     let mut ids: Vec<[u8; 4]> = bytes[5..5 + 4 * count].chunks_exact(4).map(|id| [id[0], id[1], id[2], id[3]]).collect();
     if !ids.is_empty() && dice.chance(0.5) {
@@ -271,9 +288,11 @@ fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, m
         if dice.chance(plan.drop_byte) {
             world.note(|| format!("{}      a byte is lost", world.name(terminal)));
             bytes = bytes.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, byte)| *byte).collect();
+            noisy = true;
         } else if dice.chance(plan.flip_bit) {
             world.note(|| format!("{}      a bit is turned over", world.name(terminal)));
             bytes[at] ^= 1 << dice.index(8);
+            noisy = true;
         } else if dice.chance(plan.noise) {
             world.note(|| format!("{}      noise", world.name(terminal)));
             let mut noise: Vec<u8> = (0..dice.number(1, 9)).map(|_| u8::try_from(dice.number(0, 255)).unwrap()).collect();
@@ -307,7 +326,7 @@ fn send(world: &World, terminal: usize, towards: Towards, flying: &mut Flying, m
 }
 
 /// G1: whatever can move money has its intent in the journal when it leaves.
-fn witness(world: &World, terminal: usize, heard: &Heard) {
+fn witness(world: &World, terminal: usize, heard: &Heard, wrong_device: bool) {
     let Heard::Request(request) = heard else { return };
     let name = world.id(terminal);
     let allowed = world.disk.books(|books| match request {
@@ -322,15 +341,43 @@ fn witness(world: &World, terminal: usize, heard: &Heard) {
                 && page.hold.is_some_and(|hold| hold.number == *session)
                 && page.decision.is_some_and(|(decision, ..)| decision == Decision::Void)
         }),
+        // G9: the terminal's own timer is what the configuration says.
+        Request::Setup(setup) => {
+            let policy = &world.plan.terminals[terminal].policy;
+            let action = match policy.terminal_timeout_action {
+                DeadManAction::Void => TimeoutAction::Void,
+                DeadManAction::Commit => TimeoutAction::Commit,
+            };
+            u64::from(setup.timeout_seconds) == policy.terminal_timeout.as_secs() && setup.action == action
+        }
         Request::UpdateSession { session, amount } => books
             .of(name)
             .any(|(_, page)| page.may_update == Some(*amount) && page.hold.is_some_and(|hold| hold.number == *session)),
         Request::RemoveSessions(_) => false,
         _ => true,
     });
+    if wrong_device && is_about_sessions(request) {
+        world.violate(format!("{name} is another device, and was sent {request:?}"));
+    }
+    if matches!(request, Request::StartSession(_)) && !world.takes_cards(terminal) {
+        world.violate(format!("{name} was asked for a card by an orchestrator that was told to end"));
+    }
     if !allowed {
         world.violate(format!("G1: {name} was sent {request:?}, and the journal holds no intent for it"));
     }
+}
+
+/// What is for the terminal whose sessions these are, and for no other.
+fn is_about_sessions(request: &Request) -> bool {
+    let cards = matches!(request, Request::AuthSession | Request::StartSession(_) | Request::ReadCard(_));
+    let sessions = matches!(
+        request,
+        Request::CommitSession { .. }
+            | Request::VoidSession { .. }
+            | Request::UpdateSession { .. }
+            | Request::ListSessions { .. }
+    );
+    cards || sessions
 }
 
 fn is_money(heard: &Heard) -> bool {

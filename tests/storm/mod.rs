@@ -21,6 +21,7 @@
 //! | `weather` | what happens to terminals |
 //! | `people` | drivers and integrators; what they were told is held against the journal |
 //! | `books` | a second, simpler reader of the journal, since a judge should not believe the accused |
+//! | `panics` | those that nobody has planned |
 //! | `calm`, `oracle` | the judges: bounds (G7, G8), and the bank's books against everything that was said |
 //!
 //! # Why not turmoil
@@ -96,6 +97,7 @@ mod disk;
 mod life;
 mod line;
 mod oracle;
+mod panics;
 mod people;
 mod plan;
 mod weather;
@@ -125,8 +127,8 @@ pub(crate) struct Outcome {
 /// Lets a depot live through the storm of a seed.
 pub(crate) fn run(seed: u64, with_story: bool) -> Outcome {
     let world = World::new(seed, with_story);
-    world.note(|| format!("{:#?}", world.plan));
-    life::live(&world);
+    world.plan.tell().into_iter().for_each(|line| world.note(|| line));
+    panics::caught(|| life::live(&world)).into_iter().for_each(|panic| world.violate(panic));
     Outcome {
         violations: world.violations(),
         simulated: world.lasted(),

@@ -1,17 +1,19 @@
 //! The judges at the end. They believe the bank, what people asked and were told, and the storm's own reading of the journal; the
 //! program's own opinion of itself (its board, its metrics, its ledger) is only compared with that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quittance::fleet::{Filter, Fleet};
-use quittance::id::SessionId;
+use quittance::id::{SessionId, TerminalId};
 use quittance::journal::record::{AtEnd, ConfirmedBy, DecidedBy, Decision, Learned, Origin, Outcome};
 use quittance::metrics::Metrics;
 use quittance::session::Session;
 use quittance::session::ledger::Ledger;
+use quittance::session::policy::DuplicateTap;
 use quittance::sim::{By, Demand, Hold, HoldState, Violation, ViolationKind};
 
-use super::books::{End, Page};
+use super::books::{Books, End, Page};
 use super::world::World;
 
 /// After every start: what is replayed adds up.
@@ -29,6 +31,16 @@ pub(crate) fn ledger(world: &World, ledger: &Ledger) {
     });
 }
 
+/// After every life: no actor has ended without a reason that was not told to.
+pub(crate) fn panics(world: &World, metrics: &str) {
+    let of_panics = |line: &&str| line.starts_with("quittance_link_restarts_total{") && line.contains("reason=\"panic\"");
+    let counts = metrics.lines().filter(of_panics).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+    let counted: f64 = counts.sum();
+    if counted > f64::from(world.panics_injected()) {
+        world.violate(format!("G6: {counted} actors have crashed, and {} were told to", world.panics_injected()));
+    }
+}
+
 /// A hold exists or may exist.
 fn undisposed(page: &Page) -> bool {
     page.end.is_none() && (page.may_authorise || page.in_doubt || page.uncertain || page.hold.is_some())
@@ -43,7 +55,9 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     for violation in world.bank().violations() {
         let lied = world.place(&violation.terminal).is_some_and(|terminal| excused(world, terminal));
         // An Update whose answer was late may reach the bank after what was decided since.
-        let overtaken = matches!(violation.kind, ViolationKind::SecondDecision(Demand::Update(_)));
+        let unsure = |page: &Page| page.unsure && page.hold.is_some_and(|hold| hold.number == violation.session);
+        let overtaken = matches!(violation.kind, ViolationKind::SecondDecision(Demand::Update(_)))
+            && world.disk.books(|books| books.of(&violation.terminal).any(|(_, page)| unsure(page)));
         if !lied && !overtaken && !unheard_of(world, &violation) {
             world.violate(format!("the bank complains: {violation:?}"));
         }
@@ -53,6 +67,7 @@ pub(crate) async fn judge(world: &Arc<World>, fleet: &Fleet, metrics: &Metrics) 
     }
     bank(world);
     found(world);
+    by_rule(world);
     decisions(world);
     board(world, fleet).await;
     if world.plan.terminals.len() <= 3 {
@@ -113,6 +128,25 @@ fn found(world: &World) {
     });
 }
 
+/// What its terminal does not know any more, though nobody has ended it, has a reason. Whether the rules were kept is seen by the books.
+fn by_rule(world: &World) {
+    world.disk.books(|books| {
+        for (id, page) in &books.pages {
+            let Some(terminal) = world.place(&page.terminal) else { continue };
+            let reuses = world.plan.sims[terminal].quirks.reuse_ids;
+            let wrong = |why: &str| world.violate(format!("session {id} {why}\n  {page:?}"));
+            if page.number_reused && !reuses && !excused(world, terminal) {
+                wrong("is said to share its number, but its terminal gives none again");
+            }
+            let Some(at) = page.missing else { continue };
+            let timer_may_have_acted = page.dead_man.is_some_and(|ends| at >= ends) || world.jumped();
+            if !timer_may_have_acted && !reuses && !world.forgot(terminal) && !excused(world, terminal) {
+                wrong("is said to be forgotten by its terminal, which forgets nothing");
+            }
+        }
+    });
+}
+
 fn claims(page: &Page, hold: &Hold) -> bool {
     page.hold.is_some_and(|held| {
         held.number == hold.session && (held.learned == Learned::Listed || page.reference == Some(hold.reference))
@@ -136,26 +170,49 @@ fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claim
         // Its number was another session's before, and nobody here was ever told that it is its own now.
         return Ok(());
     }
+    if let Some((_, page)) = claimant.filter(|(_, page)| its_own && !page.unsure && page.may_update.is_none())
+        && page.hold.is_some_and(|held| held.learned != Learned::Listed && held.amount != Some(hold.amount))
+    {
+        return Err("another amount is said to be held".to_owned());
+    }
     match hold.state {
         HoldState::Captured { amount, by: By::Host, .. } => match (decided, end) {
             (Some((Decision::Commit(wanted), ..)), _) if wanted != amount => Err("another amount was decided".to_owned()),
             (Some((Decision::Commit(_), ..)), Some(End::Disposed(Outcome::Committed(_), _)) | None) => Ok(()),
             (Some((Decision::Commit(_), ..)), Some(End::Disposed(Outcome::Expired, _))) if forgot || world.jumped() => Ok(()),
+            (Some((Decision::Commit(_), ..)), Some(End::Resolved(Outcome::Committed(told)))) if told == amount => Ok(()),
             _ => Err("that was not decided, or is told otherwise".to_owned()),
         },
         HoldState::Released { by: By::Host, .. } => match (decided, end) {
-            (Some((Decision::Void, ..)), Some(End::Disposed(Outcome::Voided, _)) | None) => Ok(()),
+            (Some((Decision::Void, DecidedBy::DuplicateTap, _)), _) if !tapped_twice(world, terminal, hold) => {
+                Err("its card was held against it once only, or that is allowed".to_owned())
+            }
+            (Some((Decision::Void, ..)), Some(End::Disposed(Outcome::Voided, _) | End::Resolved(Outcome::Voided)) | None) => {
+                Ok(())
+            }
             (Some((Decision::Void, ..)), Some(End::Disposed(Outcome::Expired, _))) if forgot || world.jumped() => Ok(()),
             _ => Err("that was not decided, or is told otherwise".to_owned()),
         },
         // The terminal's timer: that it has come is the simulated terminal's own reckoning.
         HoldState::Captured { by: By::TerminalTimer, .. } | HoldState::Released { by: By::TerminalTimer, .. } => {
             let page = claimant.map_or(asker, |(_, page)| page);
-            let told_otherwise = matches!(page.end, Some(End::Disposed(Outcome::Committed(_), ConfirmedBy::ResultOk)));
-            if told_otherwise { Err("its terminal has confirmed a Commit".to_owned()) } else { Ok(()) }
+            let taken = matches!(hold.state, HoldState::Captured { .. });
+            let told_otherwise = match page.end {
+                Some(End::Disposed(_, ConfirmedBy::ResultOk)) => !world.plan.sims[terminal].quirks.repeat_is_ok,
+                Some(End::Disposed(Outcome::Committed(_), _)) => !taken && !world.jumped(),
+                Some(End::Disposed(Outcome::Voided | Outcome::Expired, _)) => taken && !world.jumped(),
+                Some(End::Resolved(_) | End::NoHold) | None => false,
+            };
+            if told_otherwise { Err("its terminal's timer has ended it otherwise".to_owned()) } else { Ok(()) }
         }
         HoldState::Held => still_held(world, terminal, asker, claimant.map(|(_, page)| page)),
     }
+}
+
+/// The same card was read twice at this terminal, and its rule is that the earlier hold goes.
+fn tapped_twice(world: &World, terminal: usize, hold: &Hold) -> bool {
+    let rule = world.plan.terminals[terminal].policy.duplicate_tap;
+    rule == DuplicateTap::VoidEarlier && world.people().taps(terminal, &hold.card) >= 2
 }
 
 /// A hold that nobody has ended must be known, and known to be open; or be gone from the terminal's memory.
@@ -181,7 +238,9 @@ fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Pa
         {
             Ok(())
         }
-        Some(_) if forgot || world.jumped() => Ok(()),
+        Some(End::Disposed(_, ConfirmedBy::Timer)) if forgot || world.jumped() => Ok(()),
+        Some(End::Disposed(_, ConfirmedBy::ListAbsent | ConfirmedBy::Presumed)) if forgot => Ok(()),
+        Some(End::Disposed(_, ConfirmedBy::ResultOk)) if world.plan.sims[terminal].quirks.reuse_ids => Ok(()),
         _ => Err("it is thought to be gone, or should be".to_owned()),
     }
 }
@@ -208,18 +267,13 @@ fn decisions(world: &World) {
             }
             let Some((decision, by, at)) = page.decision else { continue };
             let Some(held) = page.hold else { continue };
-            let most = page.updates.iter().copied().chain(held.amount).max();
-            if let Decision::Commit(amount) = decision
-                && most.is_none_or(|most| amount > most)
-            {
-                wrong("G4: more than was ever held".to_owned());
-            }
             let charging = page.energy.is_some_and(|energy| !energy.is_zero());
+            let worth = page.energy.zip(held.amount).map(|(energy, held)| energy.min(held));
             let legitimate = match (by, decision) {
                 (DecidedBy::Api, _) => wishes.decisions.contains(&decision),
                 (DecidedBy::PlugInTimeout, Decision::Void) => !charging && at >= held.plug_in_by,
                 (DecidedBy::MaxSession, Decision::Commit(amount)) => {
-                    charging && at >= held.end_by && held.at_end == AtEnd::CommitLastKnown && Some(amount) <= page.energy
+                    charging && at >= held.end_by && held.at_end == AtEnd::CommitLastKnown && Some(amount) == worth
                 }
                 (DecidedBy::MaxSession, Decision::Void) => {
                     charging && at >= held.end_by && (held.at_end == AtEnd::Void || held.amount.is_none())
@@ -237,13 +291,18 @@ fn decisions(world: &World) {
 
 /// The program's own view is the journal's.
 async fn board(world: &World, fleet: &Fleet) {
+    let replayed: BTreeMap<SessionId, Session> = match Ledger::replay(&world.disk.records()) {
+        Ok(ledger) => ledger.into_sessions().map(|session| (session.id, session)).collect(),
+        // Told already.
+        Err(_) => return,
+    };
     let ids: Vec<SessionId> = world.disk.books(|books| books.pages.keys().copied().collect());
     for id in ids {
         let shown = fleet.session(id).await;
         world.disk.books(|books| {
             let page = &books.pages[&id];
             match &shown {
-                Ok(session) if agrees(session, page) => {}
+                Ok(session) if agrees(session, page) && replayed.get(&id) == Some(session) => {}
                 Ok(session) => {
                     world.violate(format!("the board shows {} of session {id}, which is {page:?}", session.state_name()))
                 }
@@ -266,7 +325,9 @@ fn agrees(session: &Session, page: &Page) -> bool {
         Some(End::Disposed(Outcome::Committed(_), _)) => state == "committed",
         Some(End::Disposed(Outcome::Voided, _)) => state == "voided",
         Some(End::Disposed(Outcome::Expired, _)) => state == "expired",
-        Some(End::Resolved(_)) => ["committed", "voided", "expired"].contains(&state),
+        Some(End::Resolved(Outcome::Committed(_))) => state == "committed",
+        Some(End::Resolved(Outcome::Voided)) => state == "voided",
+        Some(End::Resolved(Outcome::Expired)) => false,
         Some(End::NoHold) => ["declined", "cancelled", "failed"].contains(&state),
         None if page.uncertain => state == "uncertain",
         None if page.in_doubt => state == "in_doubt",
@@ -276,6 +337,13 @@ fn agrees(session: &Session, page: &Page) -> bool {
         None => ["waiting_card", "card_read"].contains(&state),
     };
     fits && session.version == page.records
+}
+
+/// How much is held at a terminal, as far as that is known.
+fn held(books: &Books, terminal: &TerminalId) -> usize {
+    let open = books.of(terminal).filter(|(_, page)| undisposed(page));
+    let amounts = open.filter_map(|(_, page)| page.hold?.amount);
+    amounts.map(|amount| usize::try_from(amount.minor()).unwrap_or(usize::MAX)).sum()
 }
 
 /// The metrics count what the journal says.
@@ -293,11 +361,16 @@ fn numbers(world: &World, metrics: &Metrics) {
             [
                 ("quittance_ledger_imbalance", 0),
                 ("quittance_sessions_undisposed", count(&undisposed)),
+                ("quittance_held_amount_minor", held(books, name)),
                 ("quittance_sessions_in_doubt", count(&|page| page.end.is_none() && page.in_doubt)),
                 ("quittance_sessions_uncertain", count(&|page| page.end.is_none() && page.uncertain)),
             ]
         });
+        let unsure = world.disk.books(|books| books.of(name).any(|(_, page)| page.end.is_none() && page.unsure));
         for (series, count) in expected {
+            if unsure && series == "quittance_held_amount_minor" {
+                continue;
+            }
             let shown = sum(series);
             if (shown - count as f64).abs() > 0.1 {
                 world.violate(format!("{series} of {name} shows {shown}, but it is {count}"));

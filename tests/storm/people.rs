@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use quittance::fleet::{Filter, Fleet, Wanted};
 use quittance::id::{Connector, SessionId};
-use quittance::journal::record::{Decision, Idempotency};
+use quittance::journal::record::{Decision, Idempotency, Outcome};
 use quittance::money::Amount;
-use quittance::protocol::Family;
+use quittance::protocol::request::Ui;
 use quittance::protocol::response::TerminalState;
+use quittance::protocol::{Family, RawPayload, Request};
 use quittance::session::{Refusal, Session, Wish};
-use quittance::sim::{BankVerdict, Policy, SimCard};
+use quittance::sim::{BankVerdict, HoldState, Policy, SimCard};
 use quittance::time::Timestamp;
 
 use super::dice::Dice;
@@ -28,8 +29,10 @@ pub(crate) struct People {
     /// What was asked of each session, and what the answers were.
     pub(crate) wishes: BySession<Wishes>,
     places: Vec<Place>,
-    /// Which session an `Idempotency-Key` has opened, as it was told.
-    keys: BTreeMap<String, SessionId>,
+    /// Which session an `Idempotency-Key` has opened, as it was told, and what was asked for.
+    keys: BTreeMap<String, (SessionId, Wanted)>,
+    /// How often a card was read at a terminal, by the beginning of its hash.
+    taps: BTreeMap<(usize, String), u32>,
     next: u32,
 }
 
@@ -68,6 +71,8 @@ enum Act {
     Void,
     Update(u32),
     Cancel,
+    /// A person has seen in the bank's books how it ended.
+    Resolve(Outcome),
 }
 
 impl People {
@@ -80,6 +85,7 @@ impl People {
             wishes: BySession::new(),
             places: (0..plan.terminals.len()).map(place).collect(),
             keys: BTreeMap::new(),
+            taps: BTreeMap::new(),
             next: 0,
         }
     }
@@ -87,6 +93,11 @@ impl People {
     /// So many drivers come to a terminal though the storm is over.
     pub(crate) fn send_drivers(&mut self, terminal: usize, drivers: u32) {
         self.places[terminal].last_drivers = drivers;
+    }
+
+    /// How often a card was read at a terminal.
+    pub(crate) fn taps(&self, terminal: usize, card: &str) -> u32 {
+        self.taps.get(&(terminal, card.to_owned())).copied().unwrap_or_default()
     }
 
     fn of(&mut self, session: SessionId) -> &mut Wishes {
@@ -127,6 +138,12 @@ pub(crate) async fn attend(world: Arc<World>, fleet: Fleet, terminal: usize) {
         }
         if world.stormy() && world.dice().chance(0.4) {
             visit(&world, &fleet, terminal);
+        }
+        if world.stormy() && world.dice().chance(0.02) {
+            repeat(&world, &fleet, terminal);
+        }
+        if world.stormy() && world.dice().chance(0.05) {
+            talk(&world, &fleet, terminal);
         }
         if world.stormy() && world.dice().chance(0.01) {
             administer(&world, &fleet, terminal);
@@ -185,6 +202,9 @@ fn drive(world: &World, terminal: usize) {
         card
     };
     let read = handle.tap(&card);
+    if read {
+        *world.people().taps.entry((terminal, card.hash().short().to_owned())).or_default() += 1;
+    }
     if read && !world.stormy() {
         let last = &mut world.people().places[terminal].last_drivers;
         *last = last.saturating_sub(1);
@@ -222,11 +242,31 @@ fn visit(world: &Arc<World>, fleet: &Fleet, terminal: usize) {
     }
 }
 
+/// Somebody asks once more for what he was told long ago, perhaps by an orchestrator that is no more; or for something else with that key.
+fn repeat(world: &Arc<World>, fleet: &Fleet, terminal: usize) {
+    let people = world.people();
+    let here = people.keys.values().filter(|(_, wanted)| wanted.terminal == *world.id(terminal));
+    let known: Vec<Wanted> = here.map(|(_, wanted)| wanted.clone()).collect();
+    drop(people);
+    if known.is_empty() {
+        return;
+    }
+    let mut dice = world.dice();
+    let mut wanted = known[dice.index(known.len())].clone();
+    if dice.chance(0.3)
+        && let Some(request) = &mut wanted.idempotency
+    {
+        request.digest.push('x');
+    }
+    drop(dice);
+    let (world, fleet) = (Arc::clone(world), fleet.clone());
+    actix::spawn(async move { drop(open(&world, &fleet, wanted).await) });
+}
+
 /// Asks for a card flow; the session, if there is one.
 pub(crate) async fn open(world: &World, fleet: &Fleet, wanted: Wanted) -> Option<Session> {
     let (terminal, amount) = (wanted.terminal.clone(), wanted.amount);
-    let key = wanted.idempotency.as_ref().map(|request| request.key.clone());
-    let answer = fleet.open(wanted).await;
+    let answer = fleet.open(wanted.clone()).await;
     if !world.alive() {
         return None;
     }
@@ -237,10 +277,13 @@ pub(crate) async fn open(world: &World, fleet: &Fleet, wanted: Wanted) -> Option
     let (session, _) = answer.ok()?;
     world.heard_of(&session);
     let mut people = world.people();
-    if let Some(key) = key {
-        let earlier = *people.keys.entry(key.clone()).or_insert(session.id);
-        if earlier != session.id {
-            world.violate(format!("{key} has opened {earlier} and {}", session.id));
+    if let Some(request) = wanted.idempotency.clone() {
+        let (earlier, asked) = people.keys.entry(request.key.clone()).or_insert((session.id, wanted));
+        if *earlier != session.id {
+            world.violate(format!("{} has opened {earlier} and {}", request.key, session.id));
+        }
+        if asked.idempotency.as_ref() != Some(&request) {
+            world.violate(format!("{} has opened {earlier} for one request, and is taken for another one", request.key));
         }
     }
     people.of(session.id);
@@ -251,6 +294,10 @@ pub(crate) async fn open(world: &World, fleet: &Fleet, wanted: Wanted) -> Option
 fn look_after(world: &Arc<World>, fleet: &Fleet, session: &Session) {
     let now = world.now();
     let mut due = Vec::new();
+    let likely = if session.state_name() == "uncertain" { 0.1 } else { 0.005 };
+    if session.hold.is_some() && world.dice().chance(likely) {
+        due.extend(found_out(world, session).map(Act::Resolve));
+    }
     {
         let mut people = world.people();
         let mut dice = world.dice();
@@ -275,6 +322,24 @@ fn look_after(world: &Arc<World>, fleet: &Fleet, session: &Session) {
     for act in due {
         actix::spawn(ask(Arc::clone(world), fleet.clone(), session.id, act));
     }
+}
+
+/// How the bank says that a session ended, to a person who asks.
+fn found_out(world: &World, session: &Session) -> Option<Outcome> {
+    let holds = world.bank().holds();
+    let mut of_session =
+        holds.iter().filter(|hold| hold.terminal == session.terminal && session.reference == Some(hold.reference));
+    match (of_session.next()?.state, of_session.next()) {
+        (HoldState::Captured { amount, .. }, None) => Some(Outcome::Committed(amount)),
+        (HoldState::Released { .. }, None) => Some(Outcome::Voided),
+        _ => None,
+    }
+}
+
+/// One person says it, or two have to.
+fn resolution(dice: &mut Dice, outcome: Outcome) -> Wish {
+    let (by, needs_two) = (dice.pick(&["anna", "ben"]).to_owned(), dice.chance(0.3));
+    Wish::Resolve { outcome, note: "it stands in the settlement file".to_owned(), by, needs_two }
 }
 
 /// What is going to happen with a hold of this amount.
@@ -359,6 +424,7 @@ async fn ask(world: Arc<World>, fleet: Fleet, session: SessionId, act: Act) {
         Act::Void => (Wish::Void, Some(Decision::Void)),
         Act::Update(total) => (Wish::Update(amount(total)), None),
         Act::Cancel => (Wish::Cancel, None),
+        Act::Resolve(outcome) => (resolution(&mut world.dice(), outcome), None),
     };
     {
         let mut people = world.people();
@@ -383,6 +449,9 @@ async fn ask(world: Arc<World>, fleet: Fleet, session: SessionId, act: Act) {
             world.heard_of(&told);
             let mut people = world.people();
             let wishes = people.of(session);
+            if decision.is_some() && told.disposal.as_ref().map(|disposal| disposal.decision) != decision {
+                world.violate(format!("session {session} was to get {decision:?}, and {:?} is the answer", told.disposal));
+            }
             if let Some(decision) = decision {
                 if wishes.told.is_some_and(|earlier| earlier != decision) {
                     world.violate(format!("G2: session {session} was told {:?} and then {decision:?}", wishes.told));
@@ -403,6 +472,23 @@ async fn ask(world: Arc<World>, fleet: Fleet, session: SessionId, act: Act) {
         }
         Err(_) => {}
     }
+}
+
+/// An integrator asks a terminal for something that is about no money; an Apollo answers some of it as it answers a Commit.
+fn talk(world: &Arc<World>, fleet: &Fleet, terminal: usize) {
+    let apollo = world.terminal(terminal).family() == Family::Apollo;
+    let request = match world.dice().number(0, if apollo { 3 } else { 1 }) {
+        0 => Request::GetStatus,
+        1 => Request::RequestIds,
+        2 => Request::SelectLanguage(RawPayload::from(b"EN".to_vec())),
+        _ => Request::UiRequest(Ui::spinner("Wait")),
+    };
+    let (world, fleet) = (Arc::clone(world), fleet.clone());
+    actix::spawn(async move {
+        let name = world.name(terminal);
+        world.note(|| format!("{name} API: {request:?}"));
+        drop(fleet.request(name, request, "storm".to_owned()).await);
+    });
 }
 
 /// Somebody at the depot does something to a terminal.

@@ -126,6 +126,36 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// In words, for the beginning of a story.
+    pub(crate) fn tell(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "A storm of {:?} over {} terminals with {} visits each; {} crashes, {} panics, the clock {}.",
+                self.storm,
+                self.terminals.len(),
+                self.visits,
+                self.crashes,
+                self.panics,
+                if self.clock_jumps { "jumps" } else { "is right" },
+            ),
+            format!("{:?}", self.weather),
+            format!("{:?}", self.line),
+            format!("{:?}", self.disk),
+            format!("{:?}", self.supervision),
+        ];
+        lines.extend(self.terminals.first().map(|first| format!("{:?}", first.policy)));
+        lines.extend(self.terminals.iter().zip(&self.sims).map(|(settings, sim)| {
+            let (connectors, preauth) = (settings.connectors, settings.preauth);
+            format!(
+                "{}: {:?}, {connectors} connectors, scans for {preauth:?}, {:?}, {:?}",
+                sim.id, sim.family, settings.link.timeouts, sim.quirks
+            )
+        }));
+        lines
+    }
+}
+
 fn policy(dice: &mut Dice, long: bool) -> Policy {
     let seconds = |number: u32| Duration::from_secs(u64::from(number));
     let max_session = if long { seconds(dice.number(600, 3000)) } else { dice.millis(40_000, 240_000) };
@@ -165,6 +195,9 @@ fn terminal(dice: &mut Dice, number: u32, policy: &Policy, forgets: bool) -> (Te
     settings.connectors = u8::try_from(dice.number(1, 3)).unwrap();
     if dice.chance(0.2) {
         settings.preauth = Some(Amount::from_minor(5000));
+    }
+    if dice.chance(0.5) {
+        settings.screens.templates = Default::default();
     }
     if dice.chance(0.5) {
         let timeouts = &mut settings.link.timeouts;
@@ -266,6 +299,10 @@ fn template(family: Family) -> TerminalSettings {
     static TEMPLATES: OnceLock<Vec<TerminalSettings>> = OnceLock::new();
     let templates = TEMPLATES.get_or_init(|| {
         let text = "[site]\nid = \"storm\"\ncurrency = \"EUR\"\n[policy]\nterminal_timeout_action = \"void\"\n\
+                    [ui]\nready = { type = \"notification\", title = \"Welcome\" }\n\
+                    please_wait = { type = \"spinner\", title = \"{amount}\" }\n\
+                    approved = { type = \"notification\", title = \"Plug {connector}\" }\n\
+                    thank_you = { type = \"notification\", title = \"{amount} {currency}\" }\n\
                     [[terminals]]\nid = \"a\"\nfamily = \"apollo\"\nlink = { tcp = \"127.0.0.1:1\" }\n\
                     [[terminals]]\nid = \"p\"\nfamily = \"p6x\"\nlink = { serial = \"/dev/null\" }\n";
         config::parse(text, &Environment::new()).unwrap().terminals

@@ -7,6 +7,8 @@
 #[path = "mod.rs"]
 mod storms;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "cargo storm SEEDS [FIRST]   so many storms, from seed FIRST (or 0) on\n\
@@ -14,6 +16,9 @@ const USAGE: &str = "cargo storm SEEDS [FIRST]   so many storms, from seed FIRST
                      cargo storm until-caught SEEDS   until one fails; for tests/mutants/run\n\
                      cargo storm twice SEEDS     each seed twice: the stories must be the same\n\
                      cargo storm-one SEED        the story of a seed (and the program's log, with RUST_LOG)";
+
+/// The longest seeds take some seconds.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// What many storms add up to.
 #[derive(Default)]
@@ -83,10 +88,12 @@ fn many(first: u64, count: Option<u64>) {
     let began = Instant::now();
     let mut shown = began;
     let mut sum = Sum::default();
+    let watched = watch(first);
     for seed in first.. {
         if count.is_some_and(|count| sum.seeds >= count) || count.is_none() && sum.failed > 0 {
             break;
         }
+        watched.store(seed, Ordering::Relaxed);
         let outcome = storms::run(seed, false);
         sum.seeds += 1;
         sum.simulated += outcome.simulated;
@@ -104,6 +111,26 @@ fn many(first: u64, count: Option<u64>) {
     }
     show(&sum, began.elapsed(), first + sum.seeds.saturating_sub(1));
     std::process::exit(i32::from(sum.failed > 0));
+}
+
+/// A seed that hangs is told, and ends the program: the seed that is under way is stored in what is returned.
+fn watch(first: u64) -> Arc<AtomicU64> {
+    let under_way = Arc::new(AtomicU64::new(first));
+    let watched = Arc::clone(&under_way);
+    std::thread::spawn(move || {
+        let mut seen = (first, Instant::now());
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let seed = watched.load(Ordering::Relaxed);
+            if seed != seen.0 {
+                seen = (seed, Instant::now());
+            } else if seen.1.elapsed() > HANGS {
+                println!("HANGS: cargo storm-one {seed}");
+                std::process::exit(1);
+            }
+        }
+    });
+    under_way
 }
 
 fn show(sum: &Sum, took: Duration, last: u64) {

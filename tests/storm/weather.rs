@@ -8,7 +8,7 @@ use quittance::sim::{Command, Fault};
 
 use super::world::World;
 
-const AIMS: [Command; 12] = [
+const AIMS: [Command; 15] = [
     Command::Auth,
     Command::Auth,
     Command::Auth,
@@ -21,6 +21,9 @@ const AIMS: [Command; 12] = [
     Command::Start,
     Command::ListSessions,
     Command::GetStatus,
+    Command::Cancel,
+    Command::Ui,
+    Command::Language,
 ];
 
 /// Lets it rain.
@@ -82,8 +85,9 @@ fn strike(world: &Arc<World>) {
             if reason == 0x0C {
                 world.note_forgot(terminal);
             }
-            say(format!("the next {aim:?} is refused with {reason:#04x}"));
-            handle.plan(aim, Fault::Refuse(Reason(reason)));
+            let times = world.dice().pick(&[1, 1, 1, 6]);
+            say(format!("the next {times} {aim:?} are refused with {reason:#04x}"));
+            (0..times).for_each(|_| handle.plan(aim, Fault::Refuse(Reason(reason))));
         }
         7 => {
             say("the link is cut".to_owned());
@@ -122,6 +126,7 @@ fn out_of_reach(world: &Arc<World>, terminal: usize, wait: Duration) {
             2 => handle.set_answer_delay(if on { Duration::from_millis(2500) } else { Duration::ZERO }),
             _ => {
                 let own = &world.plan.sims[terminal].serial_number;
+                world.set_another(terminal, on);
                 handle.set_serial_number(if on { "ANOTHER" } else { own });
                 handle.cut();
             }

@@ -43,11 +43,17 @@ struct State {
     storm_ends: Timestamp,
     crashes_left: u32,
     panics_left: u32,
+    /// When the present life was told to end.
+    told_to_end: Option<Timestamp>,
     /// The present life ends with the money frame of this number.
     crash_at_frame: Option<u32>,
     lines: Vec<Option<mpsc::UnboundedSender<DuplexStream>>>,
     forgot: Vec<bool>,
     lied: Vec<bool>,
+    /// Another device answers there.
+    another: Vec<bool>,
+    /// How many panics were injected into this life.
+    panics_injected: u32,
     violations: Vec<String>,
     story: Option<Vec<String>>,
     lives: u32,
@@ -72,16 +78,20 @@ impl World {
             storm_ends: BEGINNING.after(plan.storm),
             crashes_left: plan.crashes,
             panics_left: plan.panics,
+            told_to_end: None,
             crash_at_frame: None,
             lines: (0..count).map(|_| None).collect(),
-            forgot: vec![plan.sims.iter().any(|sim| !sim.quirks.forgets_at.is_empty()); count],
+            forgot: plan.sims.iter().map(|sim| !sim.quirks.forgets_at.is_empty()).collect(),
             lied: vec![false; count],
+            another: vec![false; count],
+            panics_injected: 0,
             violations: Vec::new(),
             story: with_story.then(Vec::new),
             lives: 0,
         };
+        let listing = plan.terminals.iter().filter(|terminal| terminal.family.lists_sessions());
         let world = Self {
-            disk: Disk::new(),
+            disk: Disk::new(listing.map(|terminal| terminal.id.clone()).collect()),
             ended: Notify::new(),
             people: Mutex::new(People::new(&plan)),
             names,
@@ -111,7 +121,7 @@ impl World {
             state.lives += 1;
             let mut dice = self.dice();
             let mut crash = None;
-            state.crash_at_frame = None;
+            (state.told_to_end, state.crash_at_frame, state.panics_injected) = (None, None, 0);
             if state.crashes_left > 0 && !state.calm {
                 match dice.weighted(&[4, 3, 3]) {
                     0 => crash = Some((u64::from(dice.number(1, 60)), dice.pick(&[Moment::Before, Moment::After]))),
@@ -120,7 +130,7 @@ impl World {
                 }
             }
             let panics = state.panics_left > 0 && !state.calm;
-            let panic = panics.then(|| u64::from(dice.number(1, 80)));
+            let panic = panics.then(|| (u64::from(dice.number(1, 80)), dice.pick(&[Moment::Before, Moment::After])));
             state.panics_left = state.panics_left.saturating_sub(u32::from(panics));
             let ours = Timestamp::from_unix_millis(state.began.unix_millis() + state.skew);
             (truth, Clock::starting_at(ours), crash, panic)
@@ -146,6 +156,20 @@ impl World {
         self.note(|| format!("        THE ORCHESTRATOR IS KILLED {when}"));
         self.disk.crash(kept);
         self.ended.notify_one();
+    }
+
+    /// The process is asked to end, and does so by itself.
+    pub(crate) fn told_to_end(&self, within: Duration) {
+        self.note(|| format!("        THE ORCHESTRATOR IS TOLD TO END within {within:?}"));
+        let now = self.now();
+        self.state().told_to_end = Some(now);
+    }
+
+    /// Card flows may begin. One that was with the link already, behind its Get Status, still leaves when it is told to end.
+    pub(crate) fn takes_cards(&self, terminal: usize) -> bool {
+        let under_way = self.plan.terminals[terminal].link.timeouts.command;
+        let now = self.now();
+        self.state().told_to_end.is_none_or(|told| now <= told.after(under_way))
     }
 
     /// Everything is over: what the actors still do while they go is nobody's business.
@@ -198,6 +222,7 @@ impl World {
             terminal.clear_faults();
             terminal.plug();
             terminal.set_serial_number(&self.plan.sims[place].serial_number);
+            self.set_another(place, false);
         }
         self.bank().set_default_policy(quittance::sim::Policy::APPROVE);
         self.disk.calm_down();
@@ -288,6 +313,26 @@ impl World {
 
     pub(crate) fn lied(&self, terminal: usize) -> bool {
         self.state().lied[terminal]
+    }
+
+    /// Another device answers at this terminal's place, or its own again.
+    pub(crate) fn set_another(&self, terminal: usize, another: bool) {
+        self.state().another[terminal] = another;
+    }
+
+    /// Another device answers, and the orchestrator has been told whom to expect.
+    pub(crate) fn is_wrong(&self, terminal: usize) -> bool {
+        self.state().another[terminal] && self.plan.terminals[terminal].serial_number.is_some()
+    }
+
+    /// A part of the program is told to panic.
+    pub(crate) fn inject_panic(&self) {
+        self.state().panics_injected += 1;
+    }
+
+    /// How many panics were injected into this life.
+    pub(crate) fn panics_injected(&self) -> u32 {
+        self.state().panics_injected
     }
 
     pub(crate) fn jumped(&self) -> bool {

@@ -386,3 +386,15 @@ fn after_noise_harmless_exchanges_go_on() {
     let read = Response::CardRead(Dol::default());
     assert_eq!(bench.frame(read.clone()), [answered(2, read)]);
 }
+
+/// A card flow that waits behind a fence has not left: a Cancel takes it away, and goes to the terminal all the same.
+#[test]
+fn what_has_not_left_is_cancelled_here() {
+    let mut bench = Bench::with([Request::AuthSession]);
+    bench.frame(approved());
+    assert_eq!(bench.ask(start()), [fence()]);
+    assert_eq!(bench.ask(Request::CancelSession), [ended(3, Outcome::Unsent)]);
+    let cancel = Action::Write { lane: Lane::Command, request: Request::CancelSession };
+    assert_eq!(bench.frame(status(TerminalState::Enabled)), [cancel]);
+    assert_eq!(bench.frame(NOT_OK), [answered(4, NOT_OK)]);
+}
