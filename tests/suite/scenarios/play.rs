@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::System;
 use quittance::config;
 use quittance::fleet::{self, Fleet, Wanted};
-use quittance::journal::record::{Decision, Idempotency};
+use quittance::journal::record::{Decision, Idempotency, Outcome};
 use quittance::journal::{Entry, Fact, Journal};
 use quittance::link::{Address, Pipe};
 use quittance::metrics::Metrics;
@@ -17,6 +17,7 @@ use quittance::random::Randomness;
 use quittance::session::ledger::Ledger;
 use quittance::session::{Refusal, Session, Wish};
 use quittance::sim::{HoldState, Policy};
+use quittance::terminal::view::{LinkState, View};
 
 use super::script::{Books, CardIs, Line, Says, Script};
 use super::world::{self, Crash, Paper, World};
@@ -27,8 +28,17 @@ const BOUND: Duration = Duration::from_secs(600);
 /// How often somebody looks.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How often, when it takes long.
+const LOOK_LATER: Duration = Duration::from_secs(1);
+
 /// Longer than the whole ladder of retries and every time-out.
 const SETTLE: Duration = Duration::from_secs(2 * 3600);
+
+/// How long the orchestrator still delivers when it is told to end, as `quittance run` does.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// States that pass.
+pub(super) const UNDER_WAY: [&str; 5] = ["waiting_card", "card_read", "authorising", "committing", "voiding"];
 
 /// What happened.
 pub(super) struct Played {
@@ -37,15 +47,14 @@ pub(super) struct Played {
     pub(super) wrong: Option<String>,
 }
 
-/// Plays it; with crashes, nothing is expected on the way, since people's fortunes may be others then.
+/// Plays it; from the first crash on nothing is expected on the way, since people's fortunes may be others then.
 pub(super) fn play(script: &Script, crashes: Vec<Crash>) -> Played {
-    let strict = crashes.is_empty();
     let world = World::new(script.clone(), crashes);
     loop {
         let system = System::with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
         });
-        let ended = system.block_on(one_life(&world, strict));
+        let ended = system.block_on(one_life(&world));
         world.lie_dead();
         drop(system);
         if let Some(outcome) = ended {
@@ -55,7 +64,7 @@ pub(super) fn play(script: &Script, crashes: Vec<Crash>) -> Played {
 }
 
 /// One life. None when the orchestrator was killed.
-async fn one_life(world: &Arc<World>, strict: bool) -> Option<Result<(), String>> {
+async fn one_life(world: &Arc<World>) -> Option<Result<(), String>> {
     let clock = world.begin();
     let ledger = match Ledger::replay(&world.records()) {
         Ok(ledger) => ledger,
@@ -75,7 +84,8 @@ async fn one_life(world: &Arc<World>, strict: bool) -> Option<Result<(), String>
         let fact = Fact::Started { version: "scenario".to_owned() };
         drop(journal.append(vec![Entry { at: clock.now(), terminal: None, session: None, fact }]).await);
         let fleet = Fleet::start(settings, Arc::clone(&journal), clock, metrics, ledger);
-        Teller { world, fleet, strict }.tell().await
+        let strict = world.died().is_empty();
+        Teller { world, fleet, journal, strict }.tell().await
     };
     tokio::select! {
         biased;
@@ -86,7 +96,7 @@ async fn one_life(world: &Arc<World>, strict: bool) -> Option<Result<(), String>
 
 fn settings(world: &Arc<World>) -> fleet::Settings {
     let mut text = String::from("[site]\nid = \"scenario\"\ncurrency = \"EUR\"\n[policy]\n");
-    if !world.script.settings.iter().any(|(key, _)| key == "terminal_timeout_action") {
+    if world.script.setting("terminal_timeout_action").is_none() {
         text.push_str("terminal_timeout_action = \"void\"\n");
     }
     world.script.settings.iter().for_each(|(key, value)| text.push_str(&format!("{key} = {value}\n")));
@@ -128,6 +138,7 @@ fn settings(world: &Arc<World>) -> fleet::Settings {
 struct Teller<'a> {
     world: &'a Arc<World>,
     fleet: Fleet,
+    journal: Arc<dyn Journal>,
     strict: bool,
 }
 
@@ -144,35 +155,44 @@ impl Teller<'_> {
             }
             self.world.done(self.world.next());
         }
-        self.settle().await;
-        Ok(())
+        self.settle().await
     }
 
-    /// Waits until nothing is on its way any more, with terminals that are well.
-    async fn settle(&self) {
+    /// Waits until nothing is on its way any more, with terminals that are well; says what still is.
+    async fn settle(&self) -> Result<(), String> {
         self.world.note("    everything is well now");
         for terminal in self.world.terminals() {
             terminal.clear_faults();
             terminal.plug();
         }
         self.world.refuse(0);
-        let under_way = ["waiting_card", "card_read", "authorising", "committing", "voiding"];
-        let began = self.fleet.now();
-        while self.fleet.now().since(began) < SETTLE {
-            tokio::time::sleep(LOOK).await;
-            let open = self.sessions().await;
-            let due = |session: &Session| {
-                let state = session.state_name();
-                under_way.contains(&state) || state == "in_doubt" && self.lists(session)
-            };
-            if self.fleet.unready().is_empty() && !open.iter().any(due) {
-                return;
+        let (began, mut look) = (self.fleet.now(), LOOK);
+        loop {
+            tokio::time::sleep(look).await;
+            let open = self.open_yet().await;
+            if open.is_empty() {
+                return Ok(());
             }
+            if self.fleet.now().since(began) >= SETTLE {
+                return Err(format!("after {SETTLE:?} in which everything was well: {}", open.join("; ")));
+            }
+            look = (look * 2).min(LOOK_LATER);
         }
     }
 
-    fn lists(&self, session: &Session) -> bool {
-        self.world.terminal(session.terminal.as_str()).family() == Family::P6x
+    /// What must come to an end by itself and has not. Not what waits for a person (uncertain), for the terminal's own timer (an Apollo's
+    /// doubt), or for somebody who charges.
+    async fn open_yet(&self) -> Vec<String> {
+        let lost = |view: &View| view.link != LinkState::Up || !view.reconciled;
+        let links = self.fleet.terminals().into_iter().filter(lost).map(|view| format!("{} is {}", view.id, view.state));
+        let due = |session: &Session| match session.state_name() {
+            "in_doubt" => self.world.terminal(session.terminal.as_str()).family() == Family::P6x,
+            "approved" => !session.charging(),
+            state => UNDER_WAY.contains(&state),
+        };
+        let sessions = self.sessions().await.into_iter().filter(due);
+        let sessions = sessions.map(|session| format!("{} is {}", session.id, session.state_name()));
+        self.fleet.unready().into_iter().chain(links).chain(sessions).collect()
     }
 
     async fn sessions(&self) -> Vec<Session> {
@@ -182,10 +202,15 @@ impl Teller<'_> {
 
     async fn sentence(&self, line: &Line) -> Result<(), String> {
         match &line.says {
-            Says::Wants { who, amount, place } => self.open(who, *amount, place).await,
+            Says::Wants { who, amount, place, .. } => self.open(who, *amount, place).await,
             Says::Presents { who, card } => self.present(who, *card).await,
             Says::MayGoOn { who } => self.instruct(who, Wish::Authorise, &["card_read"]).await,
-            Says::Charged { who, amount } => self.instruct(who, Wish::Energy(*amount), &["approved"]).await,
+            Says::Charged { who, amount } => {
+                self.world.change(who, |person| person.sent = Some(*amount));
+                self.instruct(who, Wish::Energy(*amount), &["approved"]).await?;
+                self.world.change(who, |person| person.charged = Some(*amount));
+                Ok(())
+            }
             Says::Pays { who, amount } => self.decide(who, Decision::Commit(*amount)).await,
             Says::PaysNothing { who } => self.decide(who, Decision::Void).await,
             Says::CannotPay { who, amount } => match self.decide(who, Decision::Commit(*amount)).await {
@@ -194,6 +219,7 @@ impl Teller<'_> {
             },
             Says::WalksAway { who } => self.instruct(who, Wish::Cancel, &["waiting_card", "card_read"]).await,
             Says::Raises { who, amount } => self.instruct(who, Wish::Update(*amount), &["approved"]).await,
+            Says::Resolved { who, outcome } => self.resolve(who, *outcome).await,
             says => self.happens(says).await,
         }
     }
@@ -203,6 +229,13 @@ impl Teller<'_> {
         if !matches!(says, Says::Passes(_) | Says::ExpectState { .. } | Says::ExpectBank { .. }) {
             let next = self.world.next();
             self.world.done(next);
+            if *says == Says::ToldToEnd {
+                self.fleet.go_down(DRAIN).await;
+                let entry = Entry { at: self.fleet.now(), terminal: None, session: None, fact: Fact::Stopped };
+                drop(self.journal.append(vec![entry]).await);
+                self.world.die("ENDED, as the scenario says");
+                return std::future::pending().await;
+            }
             if let Says::Killed | Says::JournalLost = says {
                 if *says == Says::JournalLost {
                     self.world.lose_journal();
@@ -250,7 +283,7 @@ impl Teller<'_> {
         loop {
             match self.fleet.open(wanted.clone()).await {
                 Ok((session, _)) => {
-                    self.world.change(who, |person| person.session = Some(session.id));
+                    self.world.change(who, |person| (person.session, person.reference) = (Some(session.id), session.reference));
                     return Ok(());
                 }
                 Err(refusal) if self.fleet.now().since(began) > BOUND => return Err(refusal.to_string()),
@@ -288,8 +321,18 @@ impl Teller<'_> {
             Decision::Commit(amount) => Wish::Commit(amount),
             Decision::Void => Wish::Void,
         };
+        self.world.change(who, |person| person.asked.push(decision));
         self.instruct(who, wish, &["approved", "committing", "voiding"]).await?;
         self.world.change(who, |person| person.decided = Some(decision));
+        Ok(())
+    }
+
+    async fn resolve(&self, who: &str, outcome: Outcome) -> Result<(), String> {
+        self.world.change(who, |person| person.said = Some(outcome));
+        let (note, by) = ("it stands in the bank's books".to_owned(), "a person".to_owned());
+        let wish = Wish::Resolve { outcome, note, by, needs_two: false };
+        self.instruct(who, wish, &["uncertain"]).await?;
+        self.world.change(who, |person| person.settled = true);
         Ok(())
     }
 
@@ -321,7 +364,7 @@ impl Teller<'_> {
     }
 
     async fn wait(&self, who: &str, enough: &(dyn Fn(&str) -> bool + Sync), limit: Duration) -> Result<Session, String> {
-        let began = self.fleet.now();
+        let (began, mut look) = (self.fleet.now(), LOOK);
         loop {
             let session = self.session(who).await?;
             if enough(session.state_name()) {
@@ -330,7 +373,8 @@ impl Teller<'_> {
             if self.fleet.now().since(began) >= limit {
                 return Err(format!("{who} is {}", session.state_name()));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
+            look = (look * 2).min(LOOK_LATER);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use quittance::journal::record::Outcome;
 use quittance::money::Amount;
 use quittance::protocol::Family;
 use quittance::protocol::response::Reason;
@@ -35,7 +36,7 @@ pub(super) struct Line {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Says {
-    Wants { who: String, amount: Amount, place: String },
+    Wants { who: String, amount: Amount, place: String, card: Option<String> },
     Presents { who: String, card: CardIs },
     MayGoOn { who: String },
     Charged { who: String, amount: Amount },
@@ -44,6 +45,7 @@ pub(super) enum Says {
     CannotPay { who: String, amount: Amount },
     WalksAway { who: String },
     Raises { who: String, amount: Amount },
+    Resolved { who: String, outcome: Outcome },
     Meets { place: String, command: Command, fault: Fault },
     Power { place: String, forgets: bool },
     Plugged { place: String, plugged: bool },
@@ -51,6 +53,7 @@ pub(super) enum Says {
     Refuses { appends: usize },
     JournalLost,
     Killed,
+    ToldToEnd,
     Passes(Duration),
     ExpectState { who: String, state: String },
     ExpectBank { who: String, state: Books },
@@ -127,6 +130,20 @@ impl Script {
         if mistakes.is_empty() { Ok(script) } else { Err(mistakes.join("\n")) }
     }
 
+    /// Whose card this person presents.
+    pub(super) fn owner<'a>(&'a self, who: &'a str) -> &'a str {
+        let lent = |line: &'a Line| match &line.says {
+            Says::Wants { who: name, card: Some(owner), .. } if name == who => Some(owner.as_str()),
+            _ => None,
+        };
+        self.lines.iter().find_map(lent).unwrap_or(who)
+    }
+
+    /// What is set of `[policy]`, without its quotes.
+    pub(super) fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.trim_matches('"'))
+    }
+
     fn take(&mut self, number: usize, text: &str) -> Result<(), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
@@ -169,7 +186,15 @@ impl Script {
                 if who(name).is_ok() {
                     return Err(format!("{name} has wanted something already; take another name"));
                 }
-                Says::Wants { who: name.to_owned(), amount: money(amount)?, place: place(at)? }
+                Says::Wants { who: name.to_owned(), amount: money(amount)?, place: place(at)?, card: None }
+            }
+            [name, "wants", amount, "at", at, "with", whose, "card"] => {
+                if who(name).is_ok() {
+                    return Err(format!("{name} has wanted something already; take another name"));
+                }
+                let whose = who(whose.strip_suffix("'s").unwrap_or(whose))?;
+                let card = Some(self.owner(&whose).to_owned());
+                Says::Wants { who: name.to_owned(), amount: money(amount)?, place: place(at)?, card }
             }
             [name, "presents", "a", "card"] => Says::Presents { who: who(name)?, card: CardIs::Good },
             [name, "presents", "a", "card", "that", "is", "declined"] => {
@@ -208,6 +233,13 @@ impl Script {
             }
             ["the", "journal", "is", "lost"] => Says::JournalLost,
             ["the", "orchestrator", "is", "killed"] => Says::Killed,
+            ["the", "orchestrator", "is", "told", "to", "end"] => Says::ToldToEnd,
+            ["a", "person", "says", "that", name, "has", "paid", "nothing"] => {
+                Says::Resolved { who: who(name)?, outcome: Outcome::Voided }
+            }
+            ["a", "person", "says", "that", name, "has", "paid", amount] => {
+                Says::Resolved { who: who(name)?, outcome: Outcome::Committed(money(amount)?) }
+            }
             [long, "pass"] | [long, "passes"] => Says::Passes(time(long)?),
             ["expect", name, "is", state] => {
                 if !STATES.contains(&state) {
@@ -248,7 +280,7 @@ fn money(text: &str) -> Result<Amount, String> {
     whole.checked_mul(100).and_then(|minor| minor.checked_add(cents)).map(Amount::from_minor).ok_or_else(wrong)
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let unit = text.chars().last().and_then(|unit| match unit {
         's' => Some(1),
         'm' => Some(60),

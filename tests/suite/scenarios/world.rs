@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use quittance::id::{SessionId, TerminalId};
-use quittance::journal::record::Decision;
+use quittance::id::{SessionId, SessionReference, TerminalId};
+use quittance::journal::record::{Decision, Outcome};
 use quittance::journal::{Entry, Health, Journal, MemoryJournal, Pending, Record, Selection};
+use quittance::money::Amount;
 use quittance::protocol::Family;
 use quittance::sim::{Bank, Depot, Hold, Listen, Parcel, Port, SimCard, SimConfig, SimHandle};
 use quittance::time::{Clock, Timestamp};
@@ -47,6 +48,8 @@ struct State {
     /// All appends so far, over all lives.
     appends: usize,
     crashes: Vec<Crash>,
+    /// Those that have happened.
+    died: Vec<Crash>,
     alive: bool,
     /// The time at which the present life began.
     began: Timestamp,
@@ -61,9 +64,21 @@ struct State {
 #[derive(Clone, Default)]
 pub(super) struct Person {
     pub(super) session: Option<SessionId>,
+    /// The number that came with Start Session, by which the bank's holds find him.
+    pub(super) reference: Option<SessionReference>,
     pub(super) tapped: bool,
+    /// The running total that was last sent; whether it was heard is not known.
+    pub(super) sent: Option<Amount>,
+    /// The running total that was last acknowledged.
+    pub(super) charged: Option<Amount>,
+    /// Every decision that was ever sent.
+    pub(super) asked: Vec<Decision>,
     /// What was decided, and taken.
     pub(super) decided: Option<Decision>,
+    /// How it ended, as a person says.
+    pub(super) said: Option<Outcome>,
+    /// That was taken.
+    pub(super) settled: bool,
 }
 
 impl World {
@@ -83,6 +98,7 @@ impl World {
             lost: false,
             appends: 0,
             crashes,
+            died: Vec::new(),
             alive: false,
             began: BEGINNING,
             clock: None,
@@ -113,6 +129,10 @@ impl World {
     pub(super) fn die(&self, why: &str) {
         self.note(why);
         let mut state = self.state();
+        // Its time ends with its runtime, so it is read here.
+        if let Some(clock) = state.clock {
+            state.began = clock.now().after(DEAD);
+        }
         state.alive = false;
         state.lines.clear();
         state.journal.crash();
@@ -122,12 +142,13 @@ impl World {
 
     /// After a life.
     pub(super) fn lie_dead(&self) {
-        let mut state = self.state();
-        if let Some(clock) = state.clock.take() {
-            state.began = clock.now().after(DEAD);
-        }
-        drop(state);
+        self.state().clock = None;
         self.depot.terminals().for_each(|terminal| terminal.port().disconnected());
+    }
+
+    /// The crashes that have happened.
+    pub(super) fn died(&self) -> Vec<Crash> {
+        self.state().died.clone()
     }
 
     pub(super) fn alive(&self) -> bool {
@@ -168,18 +189,19 @@ impl World {
         self.depot.terminals()
     }
 
-    /// Every person has a card of his own, by which the bank's holds find him.
+    /// Every person has a card of his own, or somebody else's.
     pub(super) fn card(&self, who: &str) -> SimCard {
         let mut number = 0;
-        for byte in who.bytes() {
+        for byte in self.script.owner(who).bytes() {
             number = number * 31 % 1_000_003 + u32::from(byte);
         }
         SimCard::numbered(number)
     }
 
     pub(super) fn holds(&self, who: &str) -> Vec<Hold> {
-        let card = self.card(who);
-        self.bank().holds().into_iter().filter(|hold| hold.card == card.hash().short()).collect()
+        let (card, reference) = (self.card(who), self.person(who).reference);
+        let his = |hold: &Hold| hold.card == card.hash().short() && Some(hold.reference) == reference;
+        self.bank().holds().into_iter().filter(his).collect()
     }
 
     pub(super) fn person(&self, who: &str) -> Person {
@@ -319,17 +341,19 @@ impl Journal for Paper {
         let what: Vec<&str> = entries.iter().map(|entry| entry.fact.kind()).collect();
         let what = what.join(", ");
         if state.crashes.contains(&Crash::Before(number)) {
+            state.died.push(Crash::Before(number));
             drop(state);
             self.0.die(&format!("KILLED before append {number}: {what}"));
             return Box::pin(std::future::pending());
         }
         let answer = state.journal.append(entries);
-        let after = state.crashes.contains(&Crash::After(number));
-        drop(state);
-        if after {
+        if state.crashes.contains(&Crash::After(number)) {
+            state.died.push(Crash::After(number));
+            drop(state);
             self.0.die(&format!("KILLED after append {number}: {what}"));
             return Box::pin(std::future::pending());
         }
+        drop(state);
         self.0.note(format!("append {number}: {what}"));
         answer
     }
