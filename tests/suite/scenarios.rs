@@ -65,7 +65,7 @@ fn every_scenario_holds_with_a_crash_at_every_record() {
     assert!(wrong.is_empty(), "{} plays went wrong; these are some of them:\n\n{some}", wrong.len());
     // A life that has little to write down ends before the second crash.
     assert!(twice * 20 >= plays * 19 || !only.is_empty(), "the second crash has happened in {twice} plays of {plays} only");
-    assert!(files.len() >= 12 && plays > 100 || !only.is_empty(), "{} scenarios, {plays} plays", files.len());
+    assert!(files.len() >= 25 && plays > 1000 || !only.is_empty(), "{} scenarios, {plays} plays", files.len());
 }
 
 /// What was wrong in any of its plays.
