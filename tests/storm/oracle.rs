@@ -196,6 +196,10 @@ fn one_hold(world: &World, terminal: usize, hold: &Hold, asker: Named<'_>, claim
         // The terminal's timer: that it has come is the simulated terminal's own reckoning.
         HoldState::Captured { by: By::TerminalTimer, .. } | HoldState::Released { by: By::TerminalTimer, .. } => {
             let page = claimant.map_or(asker, |(_, page)| page);
+            // Whoever asked for it may have taken over another one, before the bank was as far with his.
+            if page.hold.is_some_and(|held| held.number != hold.session) {
+                return Ok(());
+            }
             let taken = matches!(hold.state, HoldState::Captured { .. });
             let told_otherwise = match page.end {
                 Some(End::Disposed(_, ConfirmedBy::ResultOk)) => !world.plan.sims[terminal].quirks.repeat_is_ok,
