@@ -1,6 +1,7 @@
-//! The power fails, too: what was not synced may be lost, in any part. SQLite begins a transaction only when the one before it is
-//! synced, so the only thing that the disk may have lost is the last one in the write-ahead log, and that only if nobody has acted
-//! on it: then it may not have been synced. (SQLite, Database File Format, section 4.)
+//! The power fails, too: what was not synced may be lost, in any part, and not only all of it (`durable.rs`). SQLite begins a
+//! transaction only when the one before it is synced, so the only thing that the disk may have in pieces is the last one in the
+//! write-ahead log, and that only if nobody has acted on it: then it may not have been synced. (SQLite, Database File Format,
+//! section 4.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,20 +28,24 @@ struct Log {
     end: usize,
 }
 
-/// Tears the end of the log off or to pieces. Says how many records it has cost; none when there is nothing that may be lost.
-pub(super) fn fail(rig: &Rig, remains: &Remains, told: &Told, random: &mut StdRng) -> Option<usize> {
+/// Tears the end of the log off or to pieces, if there is anything that may be lost; says whether.
+pub(super) fn tear(rig: &Rig, remains: &Remains, told: &Told, random: &mut StdRng) -> bool {
+    try_to_tear(rig, remains, told, random).is_some()
+}
+
+fn try_to_tear(rig: &Rig, remains: &Remains, told: &Told, random: &mut StdRng) -> Option<()> {
     let path = beside(rig.journal(), "-wal");
     let mut log = Log::parse(fs::read(&path).ok()?)?;
     let whole = *log.ends.last()?;
-    let (begin, end, cost) = if log.end > whole {
-        (whole, log.end, 0)
+    let (begin, end) = if log.end > whole {
+        (whole, log.end)
     } else {
         let before = *log.ends.iter().rev().nth(1)?;
         let cost = remains.records.len() - records_without(rig, &log.bytes[..before]);
         if !remains.unnoticed(cost, rig, told) {
             return None;
         }
-        (before, whole, cost)
+        (before, whole)
     };
     if random.random_bool(0.5) {
         log.bytes.truncate(random.random_range(begin..end));
@@ -57,7 +62,7 @@ pub(super) fn fail(rig: &Rig, remains: &Remains, told: &Told, random: &mut StdRn
         }
     }
     fs::write(&path, &log.bytes).unwrap();
-    Some(cost)
+    Some(())
 }
 
 /// How many records there are with this log.
@@ -69,7 +74,7 @@ fn records_without(rig: &Rig, log: &[u8]) -> usize {
     verify(&copy, |records| Ok(records.count())).unwrap().1
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
