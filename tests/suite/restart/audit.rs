@@ -106,7 +106,7 @@ impl Remains {
     /// Reads the journal, which must be sound.
     pub(super) fn of(journal: &Path) -> Self {
         let verified = Command::new(BINARY).args(["journal", "verify", "--journal"]).arg(journal).output().unwrap();
-        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+        assert!(verified.status.success(), "{}: {verified:?}", journal.display());
         let mut records = Vec::new();
         verify(journal, |sound| {
             records.extend(sound);

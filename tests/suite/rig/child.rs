@@ -150,8 +150,24 @@ impl Drop for Child {
         let _ = process.wait();
         if std::thread::panicking() {
             eprintln!("--- the program said ---\n{}\n---", self.said());
+        } else {
+            self.drained();
+            assert_calm(&self.said());
         }
     }
+}
+
+/// The program never panics, whatever a test does to it: one that survives is a bug all the same.
+fn assert_calm(said: &str) {
+    let panicked = said.lines().find(|line| line.contains("panicked"));
+    assert_eq!(panicked, None, "the program has panicked");
+}
+
+#[test]
+fn a_panic_of_the_program_fails_its_test() {
+    let panicked = || assert_calm("INFO set up\nthread 'main' panicked at src/main.rs:1:1:\nno");
+    assert!(std::panic::catch_unwind(panicked).is_err());
+    assert_calm("INFO set up");
 }
 
 fn spawn(config: &Path, environment: &[(String, String)], log: &Arc<Log>) -> process::Child {
