@@ -111,6 +111,69 @@ fn a_full_disk_stops_money_until_there_is_room_again() {
     rig.finish();
 }
 
+/// The disk is full, and the program dies and is started all the same: it runs without moving money, or ends and says why. What it
+/// held and what was decided is there when there is room again.
+#[test]
+fn a_kill_on_a_full_disk_loses_no_hold() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let rig = Rig::pair().connectors(2).journal(disk.path().join("journal.db")).start();
+    let terminals = [APOLLO, P6X];
+    let held = terminals.map(|terminal| rig.approve(terminal, 5000));
+    held.iter().for_each(|session| rig.energy(session, 700));
+    let decided = terminals.map(|terminal| rig.approve(terminal, 4000));
+    for (terminal, session) in terminals.into_iter().zip(&decided) {
+        rig.terminal(terminal).unplug();
+        let (status, body) = rig.api.post(&format!("/v1/sessions/{session}/commit?wait=0"), &json!({ "amount": 2500 }));
+        assert_eq!(status, 202, "{body}");
+    }
+    disk.fill();
+    rig.kill9();
+    terminals.iter().for_each(|terminal| rig.terminal(terminal).plug());
+
+    let mut refused = 0;
+    for _ in 0..3 {
+        // Also what the dead one has left free.
+        disk.fill();
+        if rig.try_start() {
+            let why = "the journal cannot be written: ";
+            rig.until("unready", || {
+                let (status, ready) = rig.api.get("/readyz");
+                let told = ready["reasons"].as_array().unwrap().iter().any(|reason| reason.as_str().unwrap().starts_with(why));
+                (status == 503 && told).then_some(())
+            });
+            for session in &held {
+                let (status, body) = rig.api.post(&format!("/v1/sessions/{session}/commit"), &json!({ "amount": 1000 }));
+                assert_eq!((status, &body["code"]), (503, &json!("journal_unavailable")), "{body}");
+                assert_eq!(rig.session(session)["state"], "approved");
+            }
+            rig.kill9();
+        } else {
+            assert_eq!(rig.exit_code(), 1);
+            refused += 1;
+        }
+        let said = rig.said();
+        let whys: Vec<&str> = said.lines().filter(|line| line.starts_with("quittance: ")).collect();
+        assert_eq!(whys.len(), refused, "{said}");
+        assert!(whys.iter().all(|why| why.contains("journal.db")), "{whys:?}");
+    }
+    let moved = terminals.map(|terminal| rig.terminal(terminal).count(sim::Command::Commit));
+    assert_eq!(moved, [0, 0], "money was moved that nobody can remember");
+
+    disk.make_room();
+    rig.start_again();
+    for session in &decided {
+        assert_eq!(rig.wait_state(session, "committed")["amount_final"], 2500);
+        assert_eq!(rig.taken(session), Some(2500));
+    }
+    for session in &held {
+        assert_eq!(rig.session(session)["state"], "approved");
+        assert_eq!(rig.commit(session, 1000)["state"], "committed");
+        assert_eq!(rig.taken(session), Some(1000));
+    }
+    eprintln!("{refused} of 3 starts were refused");
+    rig.finish();
+}
+
 #[test]
 fn every_mistake_of_a_configuration_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
