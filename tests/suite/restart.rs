@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::rig::Rig;
 use audit::{Open, Remains, Told};
-use durable::{Library, Synced};
+use durable::{Disk, Library};
 
 /// How often the program is killed; `QUITTANCE_KILLS` says otherwise, and `QUITTANCE_SEED` repeats the moments of an earlier run as
 /// well as threads allow.
@@ -188,11 +188,9 @@ fn one_depot(seed: u64, kills: u32, library: Option<&Library>, accidents: &mut A
     let mut random = StdRng::seed_from_u64(seed);
     // Many plugs: an Apollo's doubts last, and would take the place of the load.
     let builder = Rig::builder().apollos(2).p6xs(2).connectors(20).policy("max_hold", "4000000").timeout("commit", "\"1s\"");
-    let builder = match library {
-        Some(library) => builder.env("LD_PRELOAD", library.path().to_str().unwrap()),
-        None => builder,
-    };
-    let rig = builder.start();
+    let disk = library.map(Library::disk);
+    let disk = disk.as_ref();
+    let rig = disk.into_iter().fold(builder, |builder, disk| disk.watch(builder)).start();
     let load = Load {
         rig: &rig,
         amounts: AtomicU32::new(0),
@@ -215,10 +213,10 @@ fn one_depot(seed: u64, kills: u32, library: Option<&Library>, accidents: &mut A
             let _shut = load.gate.write().unwrap_or_else(PoisonError::into_inner);
             // What was on the wires has arrived, so nothing that the dead one did is still to come, but what is on its way to the bank.
             names.iter().for_each(|name| drop(rig.wait_terminal(name, "sees us gone", |seen| !seen.connected)));
-            let mut remains = dead(&load, &known, library);
+            let mut remains = dead(&load, &known, disk);
             accidents.open += remains.open();
-            if random.random_bool(0.4) && fail(&load, &remains, library, &mut random, accidents) {
-                let left = dead(&load, &known, library);
+            if random.random_bool(0.4) && fail(&load, &remains, disk, &mut random, accidents) {
+                let left = dead(&load, &known, disk);
                 assert!(remains.records.starts_with(&left.records), "the journal is another one");
                 accidents.lost += remains.records.len() - left.records.len();
                 remains = left;
@@ -228,7 +226,7 @@ fn one_depot(seed: u64, kills: u32, library: Option<&Library>, accidents: &mut A
                 rig.start_blindly();
                 std::thread::park_timeout(MOMENT * random.random_range(0..30));
                 rig.kill9();
-                remains = dead(&load, &remains.records, library);
+                remains = dead(&load, &remains.records, disk);
             }
             known = remains.records;
             rig.start_unready();
@@ -246,12 +244,13 @@ fn one_depot(seed: u64, kills: u32, library: Option<&Library>, accidents: &mut A
 
 /// What a dead process has left: it is sound, nothing is missing that anybody knows of, and `known` is where it was. That also holds
 /// of what was synced, alone.
-fn dead(load: &Load<'_>, known: &[Record], library: Option<&Library>) -> Remains {
+fn dead(load: &Load<'_>, known: &[Record], disk: Option<&Disk<'_>>) -> Remains {
     let remains = Remains::of(load.rig.journal());
     assert!(remains.records.starts_with(known), "the journal is another one");
     remains.check(load.rig, &load.told);
-    if library.is_some() {
-        let synced = Remains::of(&Synced::of(load.rig.journal()).journal());
+    if let Some(disk) = disk {
+        let (_folder, journal) = disk.synced();
+        let synced = Remains::of(&journal);
         assert!(remains.records.starts_with(&synced.records), "what was synced is another journal");
         synced.check(load.rig, &load.told);
     }
@@ -259,16 +258,16 @@ fn dead(load: &Load<'_>, known: &[Record], library: Option<&Library>) -> Remains
 }
 
 /// The power fails, one way or the other; says whether it could.
-fn fail(load: &Load<'_>, remains: &Remains, library: Option<&Library>, random: &mut StdRng, accidents: &mut Accidents) -> bool {
+fn fail(load: &Load<'_>, remains: &Remains, disk: Option<&Disk<'_>>, random: &mut StdRng, accidents: &mut Accidents) -> bool {
     let journal = load.rig.journal();
-    if library.is_some() && random.random_bool(0.5) {
-        durable::fail(journal);
+    if let Some(disk) = disk.filter(|_| random.random_bool(0.5)) {
+        disk.fail(journal);
         accidents.unsynced += 1;
         return true;
     }
     let torn = power::tear(load.rig, remains, &load.told, random);
-    if torn && library.is_some() {
-        durable::settle(journal);
+    if let Some(disk) = disk.filter(|_| torn) {
+        disk.settle(journal);
     }
     accidents.torn += u32::from(torn);
     torn

@@ -153,6 +153,11 @@ impl Remains {
         }
     }
 
+    /// Whether it has a hold.
+    pub(super) fn knows_hold(&self, session: SessionId) -> bool {
+        self.lives.get(&session).is_some_and(|life| life.number.is_some())
+    }
+
     /// What was under way.
     pub(super) fn open(&self) -> Open {
         self.lives.values().fold(Open::default(), |mut open, life| {

@@ -1,6 +1,7 @@
 /* Keeps what a power failure leaves in the worst case: after each sync of a journal (.db) or of its log (-wal), what is in that file
- * is copied beside it, under its name with ".durable". It is read through the descriptor that was synced: SQLite's locks on a file go
- * when any descriptor of it is closed. A copy that fails ends the process: a test without it would prove nothing. */
+ * is copied into the folder DURABLE. A journal is read through the descriptor that was synced: SQLite's locks on it go when any
+ * descriptor of it is closed. A log has no locks, and may have been opened for writing only. A copy that fails ends the process: a test
+ * without it would prove nothing. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -26,23 +27,25 @@ static int ends(const char *text, const char *end) {
 
 static void keep(int fd) {
     static char bytes[1 << 16];
-    char self[64], path[PATH_MAX], part[PATH_MAX + 16], copy[PATH_MAX + 16];
+    const char *folder = getenv("DURABLE");
+    char self[64], path[PATH_MAX], part[2 * PATH_MAX], copy[2 * PATH_MAX];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(self, path, sizeof path - 1), got = 0;
-    must(length > 0, self);
+    must(length > 0 && folder != NULL, self);
     path[length] = '\0';
     if (!ends(path, ".db") && !ends(path, "-wal")) {
         return;
     }
-    snprintf(part, sizeof part, "%s.part", path);
-    snprintf(copy, sizeof copy, "%s.durable", path);
+    snprintf(copy, sizeof copy, "%s%s", folder, strrchr(path, '/'));
+    snprintf(part, sizeof part, "%s/part", folder);
     pthread_mutex_lock(&one_at_a_time);
+    int from = ends(path, ".db") ? fd : open(self, O_RDONLY | O_CLOEXEC);
     int to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    must(to >= 0, part);
-    for (off_t at = 0; (got = pread(fd, bytes, sizeof bytes, at)) > 0; at += got) {
+    must(from >= 0 && to >= 0, part);
+    for (off_t at = 0; (got = pread(from, bytes, sizeof bytes, at)) > 0; at += got) {
         must(write(to, bytes, (size_t)got) == got, part);
     }
-    must(got == 0 && close(to) == 0 && rename(part, copy) == 0, copy);
+    must(got == 0 && close(to) == 0 && rename(part, copy) == 0 && (from == fd || close(from) == 0), copy);
     pthread_mutex_unlock(&one_at_a_time);
 }
 

@@ -7,6 +7,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::super::rig::{Builder, Rig, SmallDisk};
+use super::audit::Remains;
+use super::power::beside;
+
+const JOURNAL: &str = "journal.db";
+
 /// The journal's file and its log.
 const FILES: [&str; 2] = ["", "-wal"];
 
@@ -33,47 +39,83 @@ impl Library {
         }
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.0.path().join("durable.so")
     }
-}
 
-/// A journal of which nothing is left but what was synced, in a folder of its own.
-pub(super) struct Synced(TempDir);
-
-impl Synced {
-    pub(super) fn of(journal: &Path) -> Self {
-        let copy = Self(tempfile::tempdir().unwrap());
-        put(journal, &copy.journal());
-        copy
-    }
-
-    pub(super) fn journal(&self) -> PathBuf {
-        self.0.path().join("journal.db")
+    /// A disk that is watched.
+    pub(super) fn disk(&self) -> Disk<'_> {
+        Disk { library: self, kept: tempfile::tempdir().unwrap() }
     }
 }
 
-/// The power fails: what was not synced is gone.
-pub(super) fn fail(journal: &Path) {
-    put(journal, journal);
+/// What the disk under a journal holds for sure.
+pub(super) struct Disk<'a> {
+    library: &'a Library,
+    kept: TempDir,
 }
 
-/// The power has failed and left these files, so the disk holds them.
-pub(super) fn settle(journal: &Path) {
-    for end in FILES {
-        let kept = super::power::beside(journal, &format!("{end}.durable"));
-        fs::copy(super::power::beside(journal, end), kept).unwrap();
+impl Disk<'_> {
+    /// The program's syncs are watched.
+    pub(super) fn watch(&self, builder: Builder) -> Builder {
+        let kept = self.kept.path().to_str().unwrap();
+        builder.env("LD_PRELOAD", self.library.path().to_str().unwrap()).env("DURABLE", kept)
     }
-}
 
-fn put(journal: &Path, to: &Path) {
-    for end in FILES {
-        let (kept, to) = (super::power::beside(journal, &format!("{end}.durable")), super::power::beside(to, end));
-        if kept.exists() {
-            fs::copy(kept, to).unwrap();
-        } else {
-            assert_ne!(end, "", "the journal was never synced");
-            let _ = fs::remove_file(to);
+    /// What was synced, as a journal in a folder of its own.
+    pub(super) fn synced(&self) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join(JOURNAL);
+        self.fail(&journal);
+        (folder, journal)
+    }
+
+    /// The power fails: what was not synced is gone.
+    pub(super) fn fail(&self, journal: &Path) {
+        for end in FILES {
+            let (kept, to) = (beside(&self.kept.path().join(JOURNAL), end), beside(journal, end));
+            if kept.exists() {
+                fs::copy(kept, to).unwrap();
+            } else {
+                assert_ne!(end, "", "the journal was never synced");
+                let _ = fs::remove_file(to);
+            }
         }
     }
+
+    /// The power has failed and left these files, so the disk holds them.
+    pub(super) fn settle(&self, journal: &Path) {
+        for end in FILES {
+            fs::copy(beside(journal, end), beside(&self.kept.path().join(JOURNAL), end)).unwrap();
+        }
+    }
+}
+
+/// A process that is killed before its sync leaves records that the next one reads. On a full disk that one cannot make them durable by
+/// writing its own behind them; what it says of them must be so nevertheless.
+#[test]
+fn a_start_on_a_full_disk_tells_nothing_that_the_power_could_take() {
+    let (Some(small), Some(library)) = (SmallDisk::mount(), Library::build()) else { return };
+    let disk = library.disk();
+    let rig = disk.watch(Rig::builder().apollos(1)).journal(small.path().join(JOURNAL)).start();
+    let session = rig.approve("apollo-1", 5000);
+    rig.kill9();
+    let full = || rig.said().contains("the program's own record could not be appended");
+    // Some starts find a place for a record in what the one before has left free.
+    for _ in 0..10 {
+        // As if the dead one had written all of its log and synced nothing.
+        let _ = fs::remove_file(beside(&disk.kept.path().join(JOURNAL), "-wal"));
+        small.fill();
+        rig.start_unready();
+        assert_eq!(rig.session(&session)["state"], "approved");
+        rig.kill9();
+        let (_folder, journal) = disk.synced();
+        let known = Remains::of(&journal).knows_hold(session.parse().unwrap());
+        assert!(known, "it was told of a hold that a power failure takes away");
+        if full() {
+            break;
+        }
+    }
+    assert!(full(), "the disk was never full at a start");
+    rig.check_books();
 }
