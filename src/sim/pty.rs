@@ -77,14 +77,22 @@ impl Device {
     }
 
     async fn event(&mut self, heard: &mut BytesMut, unsent: &mut BytesMut) -> Event {
-        let event = tokio::select! {
-            // Whoever opens the line is seen before what he writes, or he would be counted twice.
+        tokio::select! {
+            // Whoever opens the line is seen before what he writes, which would be lost otherwise.
             biased;
             openers = opened_or_closed(self.watch.as_ref(), self.openers) => {
                 self.openers = openers.0;
                 Event::Openers { left: openers.1 }
             }
-            read = read(&self.master, heard) => if read.is_ok() { Event::Read } else { Event::Failed },
+            read = read(&self.master, heard) => match read {
+                // Whoever has the line open was seen before, so this is what is left of somebody who has gone.
+                Ok(()) if self.openers == 0 => {
+                    heard.clear();
+                    Event::Woken
+                }
+                Ok(()) => Event::Read,
+                Err(_) => Event::Failed,
+            },
             wrote = write(&self.master, unsent), if !unsent.is_empty() => match wrote {
                 Ok(count) => {
                     unsent.advance(count);
@@ -92,12 +100,15 @@ impl Device {
                 }
                 Err(_) => Event::Failed,
             },
-        };
-        if matches!(event, Event::Read) {
-            // Whoever writes is there, whatever the watch has seen.
-            self.openers = self.openers.max(1);
         }
-        event
+    }
+
+    /// What has been said on the line and was not read yet.
+    fn rest(&self, heard: &mut BytesMut) {
+        let mut bytes = [0; 1024];
+        while let Ok(count @ 1..) = rustix::io::read(&self.master, &mut bytes) {
+            heard.extend_from_slice(&bytes[..count]);
+        }
     }
 }
 
@@ -154,6 +165,11 @@ pub(super) async fn serve(stage: Arc<Stage>, device: Device) {
             }
             Event::Openers { left } => {
                 if left {
+                    if open.openers == 0 {
+                        // A host that is killed has often said something before.
+                        open.rest(&mut heard);
+                        hear(&stage, &mut heard);
+                    }
                     open.clean();
                     unsent.clear();
                     heard.clear();

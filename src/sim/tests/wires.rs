@@ -137,3 +137,30 @@ async fn published_frames_over_a_pty() {
     wire.write_all(SYNCHRONIZE).await.unwrap();
     expect(&mut wire, &[0x15, 0x02, 0x41, 0x24, 0x7C]).await;
 }
+
+/// As a host that is killed: it opens the line, speaks and is gone before the terminal has looked. What it said is read when nobody has
+/// the line open any more, and must not be taken for somebody who has.
+#[tokio::test]
+async fn a_host_that_has_gone_is_not_there_for_what_it_has_left_on_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bay-02");
+    let id: TerminalId = "bay-02".parse().unwrap();
+    let depot = Depot::start(vec![SimConfig::p6x(id.clone(), &path)]).await.unwrap();
+    let terminal = depot.terminal(&id).unwrap();
+    let open = || tokio_serial::new(path.to_str().unwrap(), 57_600).open_native_async().unwrap();
+    let mut killed = open();
+    std::io::Write::write_all(&mut killed, GET_STATUS).unwrap();
+    drop(killed);
+    // As often as it takes until what the kernel has to say is heard, too.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!terminal.snapshot().connected, "it takes a host for present that has gone");
+
+    let mut next = open();
+    next.write_all(SYNCHRONIZE).await.unwrap();
+    expect(&mut next, SYNCHRONIZED).await;
+    drop(next);
+    let gone = terminal.wait_for(|seen| !seen.connected);
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it never sees the host leave");
+}
