@@ -28,6 +28,9 @@ pub(super) const REPEATS_AT_ONCE: u32 = 3;
 /// time we believe that it has acted. A hundredth of the default timer of 24 h, rounded up.
 pub const DEAD_MAN_MARGIN: Duration = Duration::from_secs(15 * 60);
 
+/// The terminal's timer began when it approved, and ours when we heard so: this much later at most (PSP, Timeouts).
+const APPROVAL_ON_ITS_WAY: Duration = Duration::from_secs(2 * 60);
+
 /// So long after a decision its confirmation is overdue. Covers the ladder's first five steps and the terminal's 60 s for
 /// each (PSP, Timeouts).
 pub const CONFIRMATION_EXPECTED_WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -62,7 +65,7 @@ pub fn timer_is_past(dead_man: DeadMan, now: Timestamp) -> bool {
 
 /// Whether the terminal's own timer may have acted by now.
 fn timer_may_be_past(dead_man: DeadMan, now: Timestamp) -> bool {
-    dead_man.at.is_some_and(|at| now >= at)
+    dead_man.at.is_some_and(|at| now.after(APPROVAL_ON_ITS_WAY) >= at)
 }
 
 /// A session that the terminal does not know any more, although nobody here has ended it (or all attempts were refused).

@@ -118,8 +118,8 @@ impl Machine {
     pub(super) fn hold_placed(&self, id: TerminalSessionId, amount: Option<Amount>, learned: Learned, now: Timestamp) -> Fact {
         let policy = &self.rules.policy;
         let dead_man = match self.session.state {
-            // It has been held since some time after Auth, and what says so may have been long on its way.
-            State::Authorising(dead_man) | State::InDoubt(dead_man) => dead_man,
+            // It has been held for long.
+            State::InDoubt(dead_man) => dead_man,
             _ => self.dead_man(now),
         };
         Fact::HoldPlaced {
