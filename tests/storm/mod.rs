@@ -43,7 +43,8 @@
 //!   meet it, and nobody here has ever heard its number.
 //! * A request that arrives twice at an Apollo: TCP does not do that. If something did, the second Auth would be refused while the first
 //!   one is with the bank, and that refusal believed. Requests come twice to P6X only, whose list tells; answers come twice on both.
-//! * A crash of the supervisor itself, and the planned end (SIGTERM): the orchestrator only ever dies.
+//! * A crash of the supervisor itself; and what `run` does around the fleet's planned end, which is drawn (SIGTERM: tests with the real binary).
+//! * A hold whose approval was lost in a crash, on a P6X that then forgets its sessions: its list is as empty as if there had never been one.
 //! * Deadlines that lie days away are not waited for. A dead-man timer of some minutes is drawn in one seed of twenty.
 //!
 //! # Bugs we found
@@ -58,6 +59,13 @@
 //! | Start Session was sent to a terminal that still had a card flow which we took for ended: the card was taken for the new session's, the refusal of the second Start for that of its Auth, and the bank's hold was nobody's | `tests/mutants/run card-flow-over-another` | `link::exchange`: such a link is set up again |
 //! | Not OK to an Auth beside an Update was taken for the Update's, since the terminal still waited for Auth: the Update was carried out, and more was decided than was held | `tests/mutants/run wait-auth-decides` | `link::exchange`: the next answer of either decides |
 //! | A number was given to another hold while a Void of the older session was on its way: the Void met the newer hold, and nobody was told | seed 1012427 of an earlier storm; `terminal::children`, without the line with `attempting` | the newer session says that its number was shared |
+//! | What a crashed actor had appended last was told to nobody: a session that was over was shown as open, and counted as undisposed, until the next start | `tests/mutants/run found-untold-after-a-crash` | whoever builds it anew tells what is missing; what was told already is left out |
+//! | An actor that crashed was built anew only when its link was to be tried again: in quarantine deadlines waited for minutes | `tests/mutants/run found-panics-stay-in-quarantine` | quarantine is for links |
+//! | A terminal whose actor had crashed was shown as up until it was built anew | `cargo test a_crashed_terminal_is_not_shown_as_it_was` without `show_crashed`; seed 47056 of an earlier storm | `fleet::actor` |
+//! | A scan that waited behind a Get Status was begun although the orchestrator had been told to end | `cargo test what_has_not_left_is_cancelled_here` without the lines with `take_if`; seed 737 of an earlier storm | `link::exchange`: Cancel takes away what has not left |
+//! | A hold that was found in a list was thought to be the terminal's for its whole timer from then on | a judge's question, by reading | the time is Auth's |
+//! | A simulated P6X took a host that was killed right behind its words for one that is still there | `restart::`, once in some hundred kills | `sim::pty` |
+//! | `journal verify` of an empty file beside a full log made SQLite throw the log away | `cargo test the_log_of_an_empty_file_is_not_thrown_away` without its lines in `sqlite::file` | `sqlite::file`: a reader, too, leaves such a file alone |
 //! | The exchanges of a link whose task had crashed were ended in the order of a hash map, another one in each run | `cargo storm twice 1000` | an ordered map |
 //!
 //! # How many

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quittance::fleet::{Filter, Fleet};
 use quittance::id::{SessionId, TerminalId};
@@ -15,6 +16,9 @@ use quittance::sim::{By, Demand, Hold, HoldState, Violation, ViolationKind};
 
 use super::books::{Books, End, Page};
 use super::world::World;
+
+/// The terminal's timer began before we heard of the hold.
+const NEAR_THE_TIMER: Duration = Duration::from_secs(120);
 
 /// After every start: what is replayed adds up.
 pub(crate) fn ledger(world: &World, ledger: &Ledger) {
@@ -139,7 +143,7 @@ fn by_rule(world: &World) {
                 wrong("is said to share its number, but its terminal gives none again");
             }
             let Some(at) = page.missing else { continue };
-            let timer_may_have_acted = page.dead_man.is_some_and(|ends| at >= ends) || world.jumped();
+            let timer_may_have_acted = page.dead_man.is_some_and(|ends| at.after(NEAR_THE_TIMER) >= ends) || world.jumped();
             // One that came twice was carried out, and refused.
             if page.refusals == 0 && !timer_may_have_acted && !reuses && !world.forgot(terminal) && !excused(world, terminal) {
                 wrong("is said to be forgotten by its terminal, which forgets nothing");
