@@ -128,11 +128,13 @@ impl Board {
         self.sessions.get(&session).map(|shown| shown.borrow().clone())
     }
 
-    /// What has not ended on a terminal, in no order.
+    /// What has not ended on a terminal, oldest first.
     pub fn open(&self, terminal: &TerminalId) -> Vec<Session> {
         let of = |session: &Session| session.terminal == *terminal && !session.ended();
         let open = self.sessions.iter().filter(|shown| of(&shown.borrow()));
-        open.map(|shown| shown.borrow().clone()).collect()
+        let mut open: Vec<Session> = open.map(|shown| shown.borrow().clone()).collect();
+        open.sort_unstable_by_key(|session| session.id);
+        open
     }
 
     /// A session as soon as `enough` says so, or as it is when `limit` is over; none when the board does not know it.
