@@ -273,16 +273,32 @@ fn an_authorisation_in_doubt_on_a_p6x_is_ended_by_its_list() {
 
     // No energy was ever allowed, so the hold that nobody heard of is voided, and only with a turn on a terminal that is ready.
     let mut found = doubt();
+    found.now = 2 * HOUR;
     assert_eq!(found.does(Input::Listed(Verdict::Adopt(TerminalSessionId(77)))), []);
     assert_eq!((found.state(), found.last(2)), ("voiding", vec!["hold_placed", "disposal_decided"]));
     let session = found.machine.session();
     assert_eq!(session.disposal.as_ref().map(|disposal| disposal.by), Some(DecidedBy::Orphan));
     assert_eq!(session.hold.as_ref().map(|hold| (hold.terminal_session_id.0, hold.learned)), Some((77, Learned::Listed)));
+    // The terminal's timer has run since Auth.
+    assert_eq!(session.hold.as_ref().and_then(|hold| hold.dead_man.at), Some(at(30 + 24 * HOUR)));
     assert_eq!(found.does(Input::Ready), [Effect::AskTurn]);
     let void = Request::VoidSession { session: TerminalSessionId(77) };
     assert_eq!(found.does(Input::Turn), [Effect::Attempt(void)]);
     found.does(Input::Attempted(ok()));
     assert_eq!(found.state(), "voided");
+}
+
+/// The terminal's timer began when it approved, and the approval may have been on its way for two minutes.
+#[test]
+fn absence_proves_no_commit_when_the_timer_may_have_come_first() {
+    for (passed, end) in [(24 * HOUR - 121, "committed"), (24 * HOUR - 120, "uncertain")] {
+        let mut life = Life::attempting(P6x, commit(3140));
+        let began = life.now;
+        lead(&mut life, &Request::GetStatus, lost());
+        life.now = began + passed;
+        life.does(Input::Listed(Verdict::Absent));
+        assert_eq!(life.state(), end, "{passed} s after the hold");
+    }
 }
 
 #[test]
