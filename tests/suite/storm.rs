@@ -19,7 +19,7 @@ fn nothing_is_lost_in_storms() {
     let (mut holds, mut lives) = (0, 0);
     for seed in (0..FIXED).chain(fresh) {
         // Shown if this test fails or hangs.
-        println!("cargo storm-one {seed}");
+        eprintln!("cargo storm-one {seed}");
         let outcome = storms::run(seed, false);
         (holds, lives) = (holds + outcome.holds, lives + outcome.lives);
         if !outcome.violations.is_empty() {
