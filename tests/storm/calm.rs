@@ -22,6 +22,9 @@ const STEP: Duration = Duration::from_secs(1);
 /// What an append, a turn and a timer may take beside what is counted.
 const A_MOMENT: Duration = Duration::from_secs(10);
 
+/// A scan takes a minute (`timeouts.card`).
+const SOME_SCANS: Duration = Duration::from_secs(270);
+
 /// How long things may take at a terminal once nothing goes wrong any more.
 struct Bounds {
     /// Until the link is up, and our holds are compared.
@@ -81,7 +84,26 @@ pub(crate) async fn settle(world: &Arc<World>, fleet: &Fleet, metrics: &Arc<Metr
     while world.violations().is_empty() && waits_for(world, fleet, again, &bounds, &mut last_up).is_some() {
         tokio::time::sleep(STEP).await;
     }
+    stays_up(world, metrics).await;
     oracle::judge(world, fleet, metrics).await;
+}
+
+/// A link that comes and goes looks well at most moments. Where cards are waited for all the time, scans begin and end meanwhile.
+async fn stays_up(world: &World, metrics: &Metrics) {
+    if world.plan.terminals.iter().all(|terminal| terminal.preauth.is_none()) || !world.violations().is_empty() {
+        return;
+    }
+    let restarts = |terminal: usize| oracle::sum(&metrics.render(), "quittance_link_restarts_total", world.name(terminal));
+    let before: Vec<f64> = (0..world.count()).map(restarts).collect();
+    tokio::time::sleep(SOME_SCANS).await;
+    for (terminal, before) in before.into_iter().enumerate() {
+        // One that has heard noise is set up again when money is next (G5).
+        let lost = restarts(terminal) - before;
+        if lost > 1.0 {
+            world
+                .violate(format!("G8: {} has lost its link {lost} times within {SOME_SCANS:?} of peace", world.name(terminal)));
+        }
+    }
 }
 
 /// What is still waited for, if anything; complains when that takes too long. A link may go down once more after the storm: one that has

@@ -348,6 +348,13 @@ fn agrees(session: &Session, page: &Page) -> bool {
     fits && session.version == page.records
 }
 
+/// What the series of this name add up to at a terminal.
+pub(crate) fn sum(metrics: &str, series: &str, terminal: &str) -> f64 {
+    let start = format!("{series}{{terminal=\"{terminal}\",");
+    let lines = metrics.lines().filter(|line| line.starts_with(&start));
+    lines.filter_map(|line| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok())).sum()
+}
+
 /// How much is held at a terminal, as far as that is known.
 fn held(books: &Books, terminal: &TerminalId) -> usize {
     let open = books.of(terminal).filter(|(_, page)| undisposed(page));
@@ -360,11 +367,6 @@ fn numbers(world: &World, metrics: &Metrics) {
     let text = metrics.render();
     for terminal in 0..world.count() {
         let name = world.id(terminal);
-        let sum = |series: &str| -> f64 {
-            let start = format!("{series}{{terminal=\"{name}\",");
-            let lines = text.lines().filter(|line| line.starts_with(&start));
-            lines.filter_map(|line| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok())).sum()
-        };
         let expected = world.disk.books(|books| {
             let count = |test: &dyn Fn(&Page) -> bool| books.of(name).filter(|(_, page)| test(page)).count();
             [
@@ -380,7 +382,7 @@ fn numbers(world: &World, metrics: &Metrics) {
             if unsure && series == "quittance_held_amount_minor" {
                 continue;
             }
-            let shown = sum(series);
+            let shown = sum(&text, series, name.as_str());
             if (shown - count as f64).abs() > 0.1 {
                 world.violate(format!("{series} of {name} shows {shown}, but it is {count}"));
             }
