@@ -131,6 +131,12 @@ pub(crate) struct Outcome {
     pub(crate) story: Vec<String>,
 }
 
+/// Whether bytes come twice in this seed's storm.
+#[allow(dead_code, reason = "for the program; the suite has this file, too")]
+pub(crate) fn bytes_come_twice(seed: u64) -> bool {
+    plan::Plan::draw(seed).line.twice > 0.0
+}
+
 /// Lets a depot live through the storm of a seed.
 pub(crate) fn run(seed: u64, with_story: bool) -> Outcome {
     let world = World::new(seed, with_story);
