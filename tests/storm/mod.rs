@@ -66,7 +66,7 @@
 //! | A hold that was found in a list was thought to be the terminal's for its whole timer from then on | a judge's question, by reading | the time is Auth's |
 //! | A simulated P6X took a host that was killed right behind its words for one that is still there | `restart::`, once in some hundred kills | `sim::pty` |
 //! | `journal verify` of an empty file beside a full log made SQLite throw the log away | `cargo test the_log_of_an_empty_file_is_not_thrown_away` without its lines in `sqlite::file` | `sqlite::file`: a reader, too, leaves such a file alone |
-//! | The exchanges of a link whose task had crashed were ended in the order of a hash map, another one in each run | `cargo storm twice 1000` | an ordered map |
+//! | The exchanges of a link whose task had crashed were ended, and a terminal's sessions at a start taken up, in the order of a hash map, another one in each run | `cargo storm twice 1000` | they are in order |
 //!
 //! # How many
 //!
