@@ -39,6 +39,7 @@ pub(super) fn read(mut section: Section, family: Family, m: &mut Vec<Mistake>) -
     set(&mut quirks.ui_layout, section.word("ui_layout", &layouts, m));
     let units = [("sessions", OffsetUnit::Sessions), ("bytes", OffsetUnit::Bytes)];
     set(&mut quirks.list_offset, section.word("list_offset", &units, m));
+    set(&mut quirks.keeps_sessions, section.take("keeps_sessions", m, raw::truth));
     section.finish(m);
     quirks
 }

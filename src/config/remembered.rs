@@ -104,6 +104,7 @@ fn quirks(quirks: &Quirks) -> Value {
         card_read_length,
         ui_layout,
         list_offset,
+        keeps_sessions,
     } = quirks;
     json!({
         "read_card": read_card,
@@ -125,6 +126,7 @@ fn quirks(quirks: &Quirks) -> Value {
             OffsetUnit::Sessions => "sessions",
             OffsetUnit::Bytes => "bytes",
         },
+        "keeps_sessions": keeps_sessions,
     })
 }
 

@@ -189,6 +189,7 @@ fn every_rule_has_its_case() {
             "family = \"apollo\"\nquirks = { status_as_result = 1 }",
             "terminals[0].quirks.status_as_result",
         ),
+        ("family = \"apollo\"", "family = \"apollo\"\nquirks = { keeps_sessions = 1 }", "terminals[0].quirks.keeps_sessions"),
         ("family = \"apollo\"", "family = \"apollo\"\nquirks = { unheard_of = 1 }", "terminals[0].quirks.unheard_of"),
         (
             "family = \"apollo\"",

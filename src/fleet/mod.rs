@@ -308,6 +308,7 @@ impl Fleet {
         let rules = Rules {
             policy: settings.policy.clone(),
             family: settings.family,
+            keeps_sessions: settings.link.quirks.keeps_sessions,
             authorise_timeout: settings.link.timeouts.authorise,
         };
         Machine::new(session.clone(), rules).on(Input::Wish(wish), self.inner.clock.now()).map(|_| session)

@@ -1,5 +1,5 @@
 //! Where Payter's pages contradict each other or are silent, a terminal is believed to do this unless its settings say
-//! otherwise. Nothing is guessed in passing: every such point of the codec is a field here.
+//! otherwise. Nothing is guessed in passing: every such point is a field here.
 
 mod explained;
 
@@ -31,6 +31,9 @@ pub struct Quirks {
     pub ui_layout: UiLayout,
     /// What the offset of List Sessions counts.
     pub list_offset: OffsetUnit,
+    /// Whether the terminal knows its open sessions for as long as nobody ends them. If it may forget them, that it does not know one
+    /// is no proof of anything.
+    pub keeps_sessions: bool,
 }
 
 /// Which value of a byte is taken from a terminal.
@@ -88,6 +91,7 @@ impl Quirks {
             card_read_length: LengthSize::Two,
             ui_layout: UiLayout::Pairs,
             list_offset: OffsetUnit::Sessions,
+            keeps_sessions: true,
         }
     }
 }

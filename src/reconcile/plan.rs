@@ -9,6 +9,9 @@
 //!   –              in doubt           no unknown id      NoHold, once Auth's own time is over: the bank may be slow
 //! ```
 //!
+//! A terminal that lacks a hold which nobody has ended has forgotten it, and may have forgotten others. What would be Absent or NoHold and
+//! settle a doubt is Forgotten then.
+//!
 //! A list is no snapshot, so one list alone never changes anything. Whatever moved while the lists were read gets no verdict
 //! this time; the next reconciliation sees it at rest.
 
@@ -19,8 +22,9 @@ use std::time::Duration;
 
 use crate::id::{SessionId, TerminalSessionId};
 use crate::journal::record::{Discrepancy, DiscrepancyKind};
+use crate::session::disposal::timer_may_be_past;
 use crate::session::policy::OrphanPolicy;
-use crate::session::state::{Disposal, Failure};
+use crate::session::state::{Disposal, Failure, Hold};
 use crate::session::{Session, State, Verdict};
 use crate::time::Timestamp;
 
@@ -33,6 +37,8 @@ pub struct Question<'a> {
     pub can_list: bool,
     /// What the terminal says; none before it was asked.
     pub lists: Option<Lists<'a>>,
+    /// Whether the terminal is believed to know its open sessions for as long as nobody ends them.
+    pub keeps_sessions: bool,
     /// What to do with a hold that nobody knows.
     pub orphan_policy: OrphanPolicy,
     /// A part of the journal is lost or cannot be believed: what nobody knows may have been known, and somebody may be charging on it.
@@ -83,10 +89,12 @@ impl Plan {
 
     fn of_two(question: &Question<'_>, first: &[TerminalSessionId], second: &[TerminalSessionId]) -> Self {
         let mut plan = Self::default();
+        let shown = Shown { first, second };
+        let forgot_at = shown.forgot_at(question);
         for session in question.sessions {
-            plan.compare_hold(question, session, first, second);
+            plan.compare_hold(question, session, &shown, forgot_at);
         }
-        plan.place_unknown(question, first, second);
+        plan.place_unknown(question, &shown, forgot_at);
         plan
     }
 
@@ -97,40 +105,40 @@ impl Plan {
     }
 
     /// A session whose number we know: is it there?
-    fn compare_hold(
-        &mut self,
-        question: &Question<'_>,
-        session: &Session,
-        first: &[TerminalSessionId],
-        second: &[TerminalSessionId],
-    ) {
+    fn compare_hold(&mut self, question: &Question<'_>, session: &Session, shown: &Shown<'_>, forgot_at: Option<Timestamp>) {
         let (Some(hold), true) = (&session.hold, session.undisposed()) else { return };
         // A commit or void on its way makes both "there" and "missing" worthless, and its answer will tell more.
         if session.disposal.as_ref().is_some_and(|disposal| disposal.under_way) {
             return;
         }
-        if session.number_reused() || contested(question, session) {
+        let id = hold.terminal_session_id;
+        let there = shown.second.contains(&id);
+        // A number that may mean another session says nothing by being there.
+        if session.number_reused() || there && contested(question, session) {
             return;
         }
-        let id = hold.terminal_session_id;
-        if second.contains(&id) {
+        if there {
             self.verdicts.push((session.id, Verdict::Present));
             if session.disposal.as_ref().is_some_and(last_attempt_unanswered) {
                 self.found(DiscrepancyKind::DisposalOutstanding, Some(id), Some(session.id));
             }
-        } else if !first.contains(&id) && hold.since < question.began {
-            self.verdicts.push((session.id, Verdict::Absent));
+        } else if shown.lack(question, hold) {
             let doubtful = session.disposal.as_ref().is_some_and(|disposal| disposal.doubtful);
-            let kind = if doubtful { DiscrepancyKind::DisposalConfirmed } else { DiscrepancyKind::MissingOnTerminal };
+            let proves_nothing = doubtful && (!question.keeps_sessions || forgot_at.is_some_and(|at| hold.since <= at));
+            self.verdicts.push((session.id, if proves_nothing { Verdict::Forgotten } else { Verdict::Absent }));
             // One that waits for a person was found missing before; saying so every quarter of an hour would hide what is new.
-            if !matches!(session.state, State::Uncertain(_)) {
-                self.found(kind, Some(id), Some(session.id));
+            match (&session.state, proves_nothing, doubtful) {
+                (State::Uncertain(_), ..) => {}
+                (_, true, _) => self.found_forgotten(Some(id), session.id),
+                (_, false, true) => self.found(DiscrepancyKind::DisposalConfirmed, Some(id), Some(session.id)),
+                (_, false, false) => self.found(DiscrepancyKind::MissingOnTerminal, Some(id), Some(session.id)),
             }
         }
     }
 
     /// Numbers that are nobody's, and sessions that may have placed a hold under a number that we never heard.
-    fn place_unknown(&mut self, question: &Question<'_>, first: &[TerminalSessionId], second: &[TerminalSessionId]) {
+    fn place_unknown(&mut self, question: &Question<'_>, shown: &Shown<'_>, forgot_at: Option<Timestamp>) {
+        let Shown { first, second } = shown;
         let owned = |session: &Session, id| owns(session, id, question.began) && !contested(question, session);
         let known = |id: &TerminalSessionId| question.sessions.iter().any(|session| owned(session, *id));
         let mut in_both: Vec<_> = second.iter().copied().filter(|id| first.contains(id) && !known(id)).collect();
@@ -180,8 +188,13 @@ impl Plan {
                 }
             } else if !in_one && session.changed_at < question.began && !bank_may_answer(question, session) {
                 // Doubt that is younger than the lists is about a hold that they could not show yet.
-                self.verdicts.push((session.id, Verdict::NoHold));
-                self.found(DiscrepancyKind::NoHold, None, Some(session.id));
+                if forgot_at.is_some_and(|at| session.asked_bank_at.is_some_and(|asked| asked <= at)) {
+                    self.verdicts.push((session.id, Verdict::Forgotten));
+                    self.found_forgotten(None, session.id);
+                } else if question.keeps_sessions {
+                    self.verdicts.push((session.id, Verdict::NoHold));
+                    self.found(DiscrepancyKind::NoHold, None, Some(session.id));
+                }
             }
         }
         for id in unknown.filter(|id| !another(*id)) {
@@ -205,6 +218,13 @@ impl Plan {
         self.push(DiscrepancyKind::LostApproval, Some(id), Some(session), action, why);
     }
 
+    fn found_forgotten(&mut self, id: Option<TerminalSessionId>, session: SessionId) {
+        let action = "A person must find out what the bank holds: the session is not closed.";
+        let why = "The answer about it was lost, and two lists in a row show nothing; but the terminal lacks other holds, too, which nobody \
+                   has ended, or is known to forget (quirks.keeps_sessions), so that this proves nothing.";
+        self.push(DiscrepancyKind::MissingOnTerminal, id, Some(session), action, why);
+    }
+
     fn found_orphan(&mut self, id: TerminalSessionId, policy: OrphanPolicy) {
         let kind = DiscrepancyKind::OrphanOnTerminal;
         let (voided, why) = sentences(kind);
@@ -225,6 +245,32 @@ impl Plan {
     ) {
         let (action, why) = (action.to_owned(), why.to_owned());
         self.discrepancies.push(Discrepancy { kind, terminal_session_id, session, action, why });
+    }
+}
+
+/// Two complete lists.
+struct Shown<'a> {
+    first: &'a [TerminalSessionId],
+    second: &'a [TerminalSessionId],
+}
+
+impl Shown<'_> {
+    /// Neither shows a hold that is older than they.
+    fn lack(&self, question: &Question<'_>, hold: &Hold) -> bool {
+        let id = hold.terminal_session_id;
+        !self.first.contains(&id) && !self.second.contains(&id) && hold.since < question.began
+    }
+
+    /// When the terminal was found to have forgotten a hold that nobody has tried to end, and its timer cannot have ended.
+    fn forgot_at(&self, question: &Question<'_>) -> Option<Timestamp> {
+        let open = |session: &&Session| {
+            let untried = session.disposal.as_ref().is_none_or(|disposal| disposal.attempts == 0);
+            session.undisposed() && untried && !session.number_reused()
+        };
+        let holds = question.sessions.iter().filter(open).filter_map(|session| session.hold.as_ref());
+        let found =
+            holds.filter(|hold| self.lack(question, hold)).map(|hold| (hold, hold.doubted_since.unwrap_or(question.began)));
+        found.filter(|(hold, at)| !timer_may_be_past(hold.dead_man, *at)).map(|(_, at)| at).max()
     }
 }
 

@@ -158,12 +158,12 @@ impl Machine {
     pub(super) fn refused(&self, attempt: u32, reason: Option<Reason>, now: Timestamp) -> Step {
         let mut step = Step::append([Fact::AttemptRefused { attempt, reason: reason.map(|reason| reason.0) }]);
         let Some(disposal) = &self.session.disposal else { return step };
-        let lists = self.rules.family.lists_sessions();
-        match disposal::refused(&self.session, disposal, reason, lists, now) {
+        match disposal::refused(&self.session, disposal, reason, &self.rules, now) {
             Meaning::Over(outcome, confirmed_by) => step.append.push(Fact::Disposed { outcome, confirmed_by }),
             Meaning::Unknowable(why) => self.push_uncertain(&mut step, why),
             Meaning::AtOnce => {}
             meaning @ (Meaning::SetUpAgain | Meaning::Again) => {
+                let lists = self.rules.family.lists_sessions();
                 if disposal.refusals.saturating_add(1) >= disposal::REFUSALS_UNTIL_UNCERTAIN && !lists {
                     self.push_uncertain(&mut step, "the terminal has refused five times; it is asked again, slowly");
                 }

@@ -5,6 +5,7 @@
 //! | OK | over: committed or voided |
 //! | no answer | doubt: set up again, then the same again; a P6X's list is read before |
 //! | "not found" (0x0C) after doubt, or missing in two lists | it was carried out, unless the terminal's own timer may have come first |
+//! | the same, of a terminal that forgets sessions | uncertain: it may have forgotten this one |
 //! | "not found" to a first attempt | expired if the terminal's timer is past and voids, else uncertain |
 //! | wrong state, invalid, not ready (0x05, 0x0E, 0x11) | set up again, then the next step of the ladder |
 //! | damaged on the way (0x04) | the same again at once, a few times |
@@ -16,6 +17,7 @@ use crate::journal::record::{ConfirmedBy, DeadMan, DeadManAction, Decision, Outc
 use crate::protocol::response::Reason;
 use crate::time::Timestamp;
 
+use super::machine::Rules;
 use super::state::{Disposal, Hold, Session, State};
 
 /// After so many refused attempts a person should know; asking goes on at the ladder's last step.
@@ -64,7 +66,7 @@ pub fn timer_is_past(dead_man: DeadMan, now: Timestamp) -> bool {
 }
 
 /// Whether the terminal's own timer may have acted by now.
-fn timer_may_be_past(dead_man: DeadMan, now: Timestamp) -> bool {
+pub fn timer_may_be_past(dead_man: DeadMan, now: Timestamp) -> bool {
     dead_man.at.is_some_and(|at| now.after(APPROVAL_ON_ITS_WAY) >= at)
 }
 
@@ -96,12 +98,26 @@ pub fn vanished_after_doubt(disposal: &Disposal, dead_man: DeadMan, known_by: Co
     }
 }
 
-/// What Not OK to an attempt means. `lists`: the family can be asked what it holds.
-pub fn refused(session: &Session, disposal: &Disposal, reason: Option<Reason>, lists: bool, now: Timestamp) -> Meaning {
+/// A session that a terminal which forgets sessions does not know any more, after an unanswered attempt: it may have been forgotten before
+/// that attempt was carried out.
+pub fn forgotten(decision: Decision, dead_man: DeadMan, now: Timestamp) -> Meaning {
+    match vanished(dead_man, now) {
+        expired @ Meaning::Over(..) if decision == Decision::Void => expired,
+        _ => Meaning::Unknowable(
+            "the answer was lost, and the terminal, which forgets sessions, does not know this one any more",
+        ),
+    }
+}
+
+/// What Not OK to an attempt means.
+pub fn refused(session: &Session, disposal: &Disposal, reason: Option<Reason>, rules: &Rules, now: Timestamp) -> Meaning {
     let Some(hold) = &session.hold else {
         return Meaning::Unknowable("there is no hold to dispose of");
     };
     match reason {
+        Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful && !rules.keeps_sessions => {
+            forgotten(disposal.decision, hold.dead_man, now)
+        }
         Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful => {
             vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::Presumed, now)
         }
@@ -110,7 +126,7 @@ pub fn refused(session: &Session, disposal: &Disposal, reason: Option<Reason>, l
         Some(Reason::WRONG_STATE | Reason::INVALID_STATE | Reason::NOT_READY) => Meaning::SetUpAgain,
         // A terminal that gives no reasons may have been restarted, or not know the session. Setting it up again and
         // reading its list tells the two apart.
-        None if lists => Meaning::SetUpAgain,
+        None if rules.family.lists_sessions() => Meaning::SetUpAgain,
         Some(_) | None => Meaning::Again,
     }
 }

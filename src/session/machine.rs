@@ -143,6 +143,8 @@ pub struct Rules {
     pub policy: Policy,
     /// What the terminal can do.
     pub family: Family,
+    /// Whether the terminal never forgets an open session (see [`Quirks`](crate::protocol::Quirks)).
+    pub keeps_sessions: bool,
     /// How long the terminal may take for Auth (PSP, Timeouts).
     pub authorise_timeout: Duration,
 }
@@ -156,6 +158,13 @@ pub struct Machine {
     pub(super) ready: bool,
     /// On this link the terminal has listed our hold.
     pub(super) listed: bool,
+}
+
+impl Rules {
+    /// Whether two lists without a hold prove that there is none.
+    fn lists_tell_all(&self) -> bool {
+        self.family.lists_sessions() && self.keeps_sessions
+    }
 }
 
 impl Step {
@@ -297,7 +306,7 @@ impl Machine {
             (State::Uncertain(_), Some(hold)) if self.is_held_after_all() => {
                 (!alert(hold)).then(|| disposal::deadline_of_hold(&self.session, hold))
             }
-            (State::InDoubt(_), _) if !self.rules.family.lists_sessions() => disposal::deadline(&self.session),
+            (State::InDoubt(_), _) if !self.rules.lists_tell_all() => disposal::deadline(&self.session),
             (State::Disposing | State::Uncertain(_), _) if self.ready && self.errand == Errand::Idle => self.attempt_due_at(),
             _ => None,
         }
@@ -345,20 +354,33 @@ impl Machine {
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)
             }
-            (Verdict::NoHold, State::InDoubt(dead_man), _) if disposal::timer_is_past(*dead_man, now) => {
+            (Verdict::NoHold | Verdict::Forgotten, State::InDoubt(dead_man), _) if disposal::timer_is_past(*dead_man, now) => {
                 self.vanished(disposal::vanished(*dead_man, now))
             }
             (Verdict::NoHold, State::InDoubt(_), _) => Step::append([Fact::Failed {
                 why: "the answer to Auth was lost, but the terminal holds nothing for it".to_owned(),
             }]),
-            (Verdict::Absent, State::Held, Some(hold)) => self.vanished(disposal::vanished(hold.dead_man, now)),
-            (Verdict::Absent, State::Disposing | State::Uncertain(_), Some(hold)) => match &self.session.disposal {
-                Some(disposal) if disposal.doubtful => {
-                    self.vanished(disposal::vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::ListAbsent, now))
-                }
-                Some(_) | None => self.vanished(disposal::vanished(hold.dead_man, now)),
-            },
-            (Verdict::Present | Verdict::Absent | Verdict::NoHold | Verdict::Adopt(_), _, _) => Step::none(),
+            (Verdict::Forgotten, State::InDoubt(_), _) => self.vanished(Meaning::Unknowable(
+                "the answer to Auth was lost, and the terminal, which has forgotten other sessions, lists nothing for it",
+            )),
+            (Verdict::Absent | Verdict::Forgotten, State::Held, Some(hold)) => {
+                self.vanished(disposal::vanished(hold.dead_man, now))
+            }
+            (Verdict::Absent | Verdict::Forgotten, State::Disposing | State::Uncertain(_), Some(hold)) => {
+                self.vanished(match &self.session.disposal {
+                    Some(disposal) if disposal.doubtful => {
+                        if verdict == Verdict::Forgotten || disposal.not_tried_since_missing(hold) {
+                            disposal::forgotten(disposal.decision, hold.dead_man, now)
+                        } else {
+                            disposal::vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::ListAbsent, now)
+                        }
+                    }
+                    Some(_) | None => disposal::vanished(hold.dead_man, now),
+                })
+            }
+            (Verdict::Present | Verdict::Absent | Verdict::Forgotten | Verdict::NoHold | Verdict::Adopt(_), _, _) => {
+                Step::none()
+            }
         }
     }
 
@@ -377,7 +399,7 @@ impl Machine {
             (State::CardRead(authorise_by), _) if now >= *authorise_by => self.cancel(CancelledBy::NotAuthorised),
             (State::Held, Some(hold)) => self.deadline(hold, now),
             (State::Uncertain(_), Some(hold)) if self.is_held_after_all() => self.deadline(hold, now),
-            (State::InDoubt(dead_man), _) if !self.rules.family.lists_sessions() && disposal::timer_is_past(*dead_man, now) => {
+            (State::InDoubt(dead_man), _) if !self.rules.lists_tell_all() && disposal::timer_is_past(*dead_man, now) => {
                 self.vanished(disposal::vanished(*dead_man, now))
             }
             (State::Disposing | State::Uncertain(_), _) => self.ask_turn_if_due(now, self.ready),

@@ -146,6 +146,13 @@ pub struct Disposal {
     pub confirmed_by: Option<ConfirmedBy>,
 }
 
+impl Disposal {
+    /// No attempt was made since it became doubtful whether the terminal has the hold.
+    pub(super) fn not_tried_since_missing(&self, hold: &Hold) -> bool {
+        hold.doubted_since.is_some_and(|since| self.last_ended_at.is_none_or(|ended| ended <= since))
+    }
+}
+
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {

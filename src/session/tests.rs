@@ -67,7 +67,7 @@ fn rules(family: Family) -> Rules {
         Family::Apollo => Duration::from_secs(210),
         Family::P6x => Duration::from_secs(30),
     };
-    Rules { policy: policy(), family, authorise_timeout }
+    Rules { policy: policy(), family, keeps_sessions: true, authorise_timeout }
 }
 
 /// Somebody must say to go on after a card is read.

@@ -47,20 +47,31 @@ impl TerminalActor {
     }
 
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
+        let Some(last) = self.compared_at.filter(|_| self.ready() && self.comparison.is_none()) else { return };
         let failed = self.last_reconciliation.as_ref().is_some_and(|(_, report)| report.result == ReportResult::Failed);
         let every = self.settings.policy.reconcile_every;
-        let doubt = |child: &Child| matches!(child.session.state, State::InDoubt(_)) || waits_for_list(&child.session);
-        let doubts = self.settings.family.lists_sessions() && self.children.values().any(doubt);
-        let wait = if failed || doubts { AGAIN_SOON.min(every) } else { every };
+        let doubts: Vec<_> = self.children.values().filter(|child| self.list_may_settle(child, last)).collect();
+        let wait = if failed || !doubts.is_empty() { AGAIN_SOON.min(every) } else { every };
         // When Auth's own time is over, a list that is read then says for certain whether a hold was placed.
-        let over = |child: &Child| child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.bank()));
-        let certain = |at: Timestamp| {
-            doubts && self.children.values().filter(|child| doubt(child)).filter_map(over).any(|over| at < over && over <= now)
-        };
-        let due = |at: Timestamp| now.since(at) >= wait || certain(at);
-        if self.ready() && self.comparison.is_none() && self.compared_at.is_some_and(due) {
+        let certain = doubts.iter().filter_map(|child| self.auth_over_at(child)).any(|over| last < over && over <= now);
+        if now.since(last) >= wait || certain {
             self.compare(Trigger::Periodic, None);
         }
+    }
+
+    /// A doubt about this session may end with the next list.
+    fn list_may_settle(&self, child: &Child, last: Timestamp) -> bool {
+        let session = &child.session;
+        // What a terminal does not list that forgets sessions, it will not list later.
+        let still_to_come = self.auth_over_at(child).is_some_and(|over| last < over);
+        let in_doubt =
+            matches!(session.state, State::InDoubt(_)) && (self.settings.link.quirks.keeps_sessions || still_to_come);
+        self.settings.family.lists_sessions() && (in_doubt || waits_for_list(session))
+    }
+
+    /// When the bank cannot answer the session's Auth any more.
+    fn auth_over_at(&self, child: &Child) -> Option<Timestamp> {
+        child.session.asked_bank_at.map(|at| at.after(self.settings.link.timeouts.bank()))
     }
 
     /// A session has changed in a way that only a list can bring on.
@@ -166,6 +177,7 @@ impl TerminalActor {
             sessions: &sessions,
             can_list: self.settings.family.lists_sessions(),
             lists,
+            keeps_sessions: self.settings.link.quirks.keeps_sessions,
             orphan_policy: self.settings.policy.orphan_policy,
             past_unsure: self.around.past_unsure,
             authorise_timeout: self.settings.link.timeouts.bank(),

@@ -41,6 +41,7 @@ impl TerminalActor {
         Rules {
             policy: self.settings.policy.clone(),
             family: self.settings.family,
+            keeps_sessions: self.settings.link.quirks.keeps_sessions,
             authorise_timeout: self.settings.link.timeouts.authorise,
         }
     }

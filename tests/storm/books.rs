@@ -2,10 +2,13 @@
 //! neither believes the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use quittance::id::{SessionId, SessionReference, TerminalId, TerminalSessionId};
 use quittance::journal::Record;
-use quittance::journal::record::{AtEnd, ConfirmedBy, DeadManAction, DecidedBy, Decision, Fact, Learned, Origin, Outcome};
+use quittance::journal::record::{
+    AtEnd, ConfirmedBy, DeadManAction, DecidedBy, Decision, DiscrepancyKind, Fact, Learned, Origin, Outcome, Report,
+};
 use quittance::money::Amount;
 use quittance::session::disposal::DEAD_MAN_MARGIN;
 use quittance::time::Timestamp;
@@ -36,6 +39,8 @@ pub(crate) struct Page {
     pub(crate) decision: Option<(Decision, DecidedBy, Timestamp)>,
     /// Commit or Void may be sent.
     pub(crate) may_dispose: bool,
+    /// Commit or Void may have been sent.
+    pub(crate) attempted: bool,
     /// An attempt was not answered.
     pub(crate) doubtful: bool,
     /// How many were refused, and what the last of them said.
@@ -56,11 +61,19 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// There is a hold, and nobody has tried to end it.
+    fn nobody_ended(&self) -> bool {
+        self.hold.is_some() && !self.attempted
+    }
+
     /// The terminal's timer is past by so much that it is believed to have acted, and this is what it does.
     pub(crate) fn timer_has_acted(&self, now: Timestamp, action: DeadManAction) -> bool {
         self.dead_man_action == Some(action) && self.dead_man.is_some_and(|ends| now >= ends.after(DEAD_MAN_MARGIN))
     }
 }
+
+/// The terminal's timer began before we heard of the hold.
+pub(crate) const NEAR_THE_TIMER: Duration = Duration::from_secs(120);
 
 /// PSP, Errors: session id not found.
 const NOT_FOUND: u8 = 0x0C;
@@ -110,7 +123,12 @@ impl Books {
         if gap {
             return Err(format!("record {} follows on another one than {}", record.seq, record.seq - 1));
         }
-        let Some(id) = record.entry.session else { return Ok(()) };
+        let Some(id) = record.entry.session else {
+            return match &record.entry.fact {
+                Fact::Reconciled { report } => self.compared(report).map_err(|why| format!("record {}: {why}", record.seq)),
+                _ => Ok(()),
+            };
+        };
         let wrong = |why: &str| Err(format!("record {} of session {id}, {}: {why}", record.seq, record.entry.fact.kind()));
         let at = record.entry.at;
         if let Fact::Opened { origin, reference, idempotency, .. } = &record.entry.fact {
@@ -136,6 +154,7 @@ impl Books {
                 unsure: false,
                 decision: None,
                 may_dispose: false,
+                attempted: false,
                 doubtful: false,
                 refusals: 0,
                 refused_with: None,
@@ -151,6 +170,10 @@ impl Books {
             return if self.pages.insert(id, page).is_some() { wrong("it was opened before") } else { Ok(()) };
         }
         let lists = record.entry.terminal.as_ref().is_some_and(|terminal| self.listing.contains(terminal));
+        // Others that the terminal should know.
+        let others = self.pages.iter().any(|(other, page)| {
+            *other != id && Some(&page.terminal) == record.entry.terminal.as_ref() && page.end.is_none() && page.nobody_ended()
+        });
         let Some(page) = self.pages.get_mut(&id) else { return wrong("nobody has opened it") };
         page.records += 1;
         if page.end.is_some() {
@@ -230,7 +253,7 @@ impl Books {
                 if page.decision.is_none() || page.may_dispose || page.may_update.is_some() {
                     return wrong("not decided, or another attempt or an update is under way");
                 }
-                page.may_dispose = true;
+                (page.may_dispose, page.attempted) = (true, true);
                 page.noisy = false;
             }
             Fact::AttemptRefused { .. } | Fact::Disposed { confirmed_by: ConfirmedBy::ResultOk, .. } if page.noisy => {
@@ -269,7 +292,7 @@ impl Books {
             Fact::BecameUncertain { .. } => {
                 let too_late = page.in_doubt && page.timer_has_acted(at, DeadManAction::Commit);
                 let refused = !lists && page.refusals >= 5;
-                let missing = page.refused_with == Some(NOT_FOUND) || lists && page.hold.is_some();
+                let missing = page.refused_with == Some(NOT_FOUND) || lists && (page.hold.is_some() || page.in_doubt && others);
                 if !too_late && !refused && !missing {
                     return wrong("no rule says that it is uncertain");
                 }
@@ -295,6 +318,23 @@ impl Books {
         }
         page.ended_at = page.end.map(|_| at);
         Ok(())
+    }
+
+    /// A terminal that lacks a hold which nobody and no timer has ended may lack others for the same reason: nothing is settled by that.
+    fn compared(&self, report: &Report) -> Result<(), String> {
+        let timer_is_far = |page: &Page| page.dead_man.is_none_or(|ends| report.began_at.after(NEAR_THE_TIMER) < ends);
+        let pages = |kind| {
+            let found = report.discrepancies.iter().filter(move |found| found.kind == kind);
+            found.filter_map(|found| self.pages.get(&found.session?))
+        };
+        let forgotten = pages(DiscrepancyKind::MissingOnTerminal).find(|page| page.nobody_ended() && timer_is_far(page));
+        let settled = pages(DiscrepancyKind::DisposalConfirmed).chain(pages(DiscrepancyKind::NoHold)).next();
+        match (forgotten, settled) {
+            (Some(forgotten), Some(settled)) => {
+                Err(format!("{settled:?} is settled, although this one was forgotten: {forgotten:?}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Noise has come while the terminal owed the answer about this number.

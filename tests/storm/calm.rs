@@ -166,7 +166,7 @@ fn expected_until(
         return None;
     }
     if page.in_doubt {
-        if settings.family.lists_sessions() {
+        if settings.family.lists_sessions() && settings.link.quirks.keeps_sessions {
             return Some(("in doubt", began.max(page_time(page, now, ours)).after(bounds.doubt)));
         }
         let dead_man = page.dead_man?;

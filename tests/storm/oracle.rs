@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use quittance::fleet::{Filter, Fleet};
 use quittance::id::{SessionId, TerminalId};
@@ -14,11 +13,8 @@ use quittance::session::ledger::Ledger;
 use quittance::session::policy::DuplicateTap;
 use quittance::sim::{By, Demand, Hold, HoldState, Violation, ViolationKind};
 
-use super::books::{Books, End, Page};
+use super::books::{Books, End, NEAR_THE_TIMER, Page};
 use super::world::World;
-
-/// The terminal's timer began before we heard of the hold.
-const NEAR_THE_TIMER: Duration = Duration::from_secs(120);
 
 /// After every start: what is replayed adds up.
 pub(crate) fn ledger(world: &World, ledger: &Ledger) {
@@ -144,6 +140,10 @@ fn by_rule(world: &World) {
             }
             let Some(at) = page.missing else { continue };
             let timer_may_have_acted = page.dead_man.is_some_and(|ends| at.after(NEAR_THE_TIMER) >= ends) || world.jumped();
+            // It was carried out, and there was no answer: of one that is thought to forget that is not believed.
+            if page.doubtful && !world.plan.terminals[terminal].link.quirks.keeps_sessions {
+                continue;
+            }
             // One that came twice was carried out, and refused.
             if page.refusals == 0 && !timer_may_have_acted && !reuses && !world.forgot(terminal) && !excused(world, terminal) {
                 wrong("is said to be forgotten by its terminal, which forgets nothing");
@@ -228,14 +228,16 @@ fn tapped_twice(world: &World, terminal: usize, hold: &Hold) -> bool {
 fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Page>) -> Result<(), String> {
     let lists = world.plan.terminals[terminal].family.lists_sessions();
     let forgot = world.forgot(terminal);
+    // It has forgotten what it was thought to keep, so that what it does not know was thought to be over.
+    let taken_in = forgot && world.plan.terminals[terminal].link.quirks.keeps_sessions;
     let reported =
         lists && world.plan.terminals[terminal].policy.orphan_policy == quittance::session::policy::OrphanPolicy::Report;
     let Some(page) = claimant else {
         return match asker.end {
             None if asker.in_doubt => Ok(()),
-            // No such number in two lists: the terminal has forgotten it.
-            _ if forgot || reported => Ok(()),
-            Some(End::Disposed(Outcome::Expired, ConfirmedBy::Timer)) if world.jumped() => Ok(()),
+            None if asker.uncertain && forgot => Ok(()),
+            _ if taken_in || reported => Ok(()),
+            Some(End::Disposed(Outcome::Expired, ConfirmedBy::Timer)) if forgot || world.jumped() => Ok(()),
             _ => Err("nobody knows of it".to_owned()),
         };
     };
@@ -248,7 +250,7 @@ fn still_held(world: &World, terminal: usize, asker: &Page, claimant: Option<&Pa
             Ok(())
         }
         Some(End::Disposed(_, ConfirmedBy::Timer)) if forgot || world.jumped() => Ok(()),
-        Some(End::Disposed(_, ConfirmedBy::ListAbsent | ConfirmedBy::Presumed)) if forgot => Ok(()),
+        Some(End::Disposed(_, ConfirmedBy::ListAbsent | ConfirmedBy::Presumed)) if taken_in => Ok(()),
         Some(End::Disposed(_, ConfirmedBy::ResultOk)) if world.plan.sims[terminal].quirks.reuse_ids => Ok(()),
         _ => Err("it is thought to be gone, or should be".to_owned()),
     }

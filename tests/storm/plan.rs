@@ -103,6 +103,10 @@ impl Plan {
             terminals.push(settings);
             sims.push(sim);
         }
+        if terminals_forget {
+            let mut dice = Dice::new(seed, 3);
+            terminals.iter_mut().for_each(|settings| settings.link.quirks.keeps_sessions = dice.chance(0.5));
+        }
         Self {
             supervision: Supervision {
                 backoff_min: dice.millis(50, 1000),
@@ -147,8 +151,9 @@ impl Plan {
         lines.extend(self.terminals.first().map(|first| format!("{:?}", first.policy)));
         lines.extend(self.terminals.iter().zip(&self.sims).map(|(settings, sim)| {
             let (connectors, preauth) = (settings.connectors, settings.preauth);
+            let trusted = if settings.link.quirks.keeps_sessions { "keeps" } else { "forgets" };
             format!(
-                "{}: {:?}, {connectors} connectors, scans for {preauth:?}, {:?}, {:?}",
+                "{}: {:?}, {connectors} connectors, scans for {preauth:?}, {:?}, is thought to be one that {trusted} sessions, {:?}",
                 sim.id, sim.family, settings.link.timeouts, sim.quirks
             )
         }));

@@ -42,7 +42,7 @@ fn quirks_are_explained() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let text = "[site]\nid = 'x'\ncurrency = 'EUR'\n[policy]\nterminal_timeout_action = 'void'\n[[terminals]]\nid = 'a'\nfamily = 'p6x'
 link = { serial = '/dev/x' }\nquirks = { preamble = 0x15, list_offset = 'bytes' }\n[[terminals]]\nid = 'b'\nfamily = 'apollo'
-link = { tcp = '10.0.0.1:3201' }\nquirks = { read_card = 0x40, select_language = 0x41 }\n";
+link = { tcp = '10.0.0.1:3201' }\nquirks = { read_card = 0x40, select_language = 0x41, keeps_sessions = false }\n";
     file.write_all(text.as_bytes()).unwrap();
     let mut out = Vec::new();
     assert_eq!(check::run(file.path(), &Environment::new(), &mut out).unwrap(), 0);
@@ -58,6 +58,7 @@ link = { tcp = '10.0.0.1:3201' }\nquirks = { read_card = 0x40, select_language =
         ("card_read_length = 2", None),
         ("ui_layout = \"pairs\"", None),
         ("list_offset = \"sessions\"", Some("a: \"bytes\"")),
+        ("keeps_sessions = true", Some("b: false")),
     ] {
         let (_, after) = said.split_once(&format!("\n  {usual}\n")).unwrap_or_else(|| panic!("no {usual:?} in {said}"));
         let paragraph: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();

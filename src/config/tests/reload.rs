@@ -68,7 +68,7 @@ connectors = 7
 link = { serial = "/dev/ttyS0", baud = 115200 }
 serial_number = "a \"quoted\" one\\"
 timeouts = { command = "7s", commit = "1m 1s", authorise = "31s", card = "1h" }
-quirks = { read_card = 0x51, select_language = 0x52, status_as_result = false, preamble = 0xAB, magic = "any", magic_sent = 0x3D, card_read_length = 1, ui_layout = "type_first", list_offset = "bytes" }
+quirks = { read_card = 0x51, select_language = 0x52, status_as_result = false, preamble = 0xAB, magic = "any", magic_sent = 0x3D, card_read_length = 1, ui_layout = "type_first", list_offset = "bytes", keeps_sessions = false }
 protocol = { events = false }
 [terminals.policy]
 terminal_timeout = "30h 1s"

@@ -22,7 +22,7 @@ impl Point {
 }
 
 /// Every quirk, in the order of the fields of [`Quirks`].
-pub const POINTS: [Point; 10] = [
+pub const POINTS: [Point; 11] = [
     Point {
         key: "read_card",
         pages: "0x40 in the list of all commands, 0x41 on its own page and in effect in Communication setup",
@@ -91,6 +91,14 @@ pub const POINTS: [Point; 10] = [
             OffsetUnit::Sessions => "\"sessions\"".to_owned(),
             OffsetUnit::Bytes => "\"bytes\"".to_owned(),
         },
+    },
+    Point {
+        key: "keeps_sessions",
+        pages: "no page says whether open sessions survive a power cycle, Reset, a new connection or a new Setup; that Setup takes a timeout \
+                of days suggests it",
+        changes: "whether a session that the terminal does not know is gone; if false, a Commit or Void without an answer then waits for \
+                  a person, and an Auth without an answer for the terminal's own timer",
+        value: |quirks| quirks.keeps_sessions.to_string(),
     },
 ];
 

@@ -116,6 +116,7 @@ fn plan(sessions: &[Session], first: &[u32], second: Option<&[u32]>, orphan_poli
     Plan::of(&Question {
         sessions,
         can_list: true,
+        keeps_sessions: true,
         lists: Some(Lists { first: &first, second: second.as_deref() }),
         orphan_policy,
         past_unsure: false,
@@ -207,6 +208,15 @@ fn two_lists() {
             vec![],
         ),
         (
+            "a missing hold that was committed since is still missing, whoever may have its number",
+            vec![long_ago(1, missed(7)), old(2, authorising())],
+            vec![],
+            vec![],
+            vec![(1, Absent)],
+            vec![],
+            vec![Kind::MissingOnTerminal],
+        ),
+        (
             "the number of a missing hold may be a lost approval's, though somebody has committed it since",
             vec![old(1, missed(7)), long_ago(2, in_doubt())],
             vec![7],
@@ -292,8 +302,10 @@ fn a_list_before_the_end_of_auths_time_proves_no_absence() {
         let lists = Some(Lists { first: list, second: Some(list) });
         let (can_list, orphan_policy) = (true, OrphanPolicy::Void);
         let began = Timestamp::from_unix_millis(BEGAN);
-        let past_unsure = false;
-        let question = Question { sessions: &sessions, can_list, lists, orphan_policy, past_unsure, authorise_timeout, began };
+        let (keeps_sessions, past_unsure) = (true, false);
+        let sessions = &sessions;
+        let question =
+            Question { sessions, can_list, keeps_sessions, lists, orphan_policy, past_unsure, authorise_timeout, began };
         Plan::of(&question).verdicts
     };
     let asked = sessions[0].asked_bank_at.unwrap();
@@ -323,6 +335,58 @@ fn one_list() {
     }
 }
 
+/// A hold that nobody has tried to end is missing: the terminal forgets, and so what else is missing was not necessarily carried out,
+/// nor was a hold never placed because none is shown.
+#[test]
+fn missing_beside_a_forgotten_hold_proves_nothing() {
+    use Verdict::{Absent, Forgotten, NoHold, Present};
+    let old = |number, facts| session(number, BEGAN - 10, facts);
+    let long_ago = |number, facts| session(number, BEGAN - 1000, facts);
+    type Row = (&'static str, Vec<Session>, Vec<u32>, Vec<(u8, Verdict)>);
+    let table: Vec<Row> = vec![
+        ("a disposal in doubt", vec![old(1, doubtful(7)), old(2, held(8))], vec![], vec![(1, Forgotten), (2, Absent)]),
+        ("the other one is there", vec![old(1, doubtful(7)), old(2, held(8))], vec![8], vec![(1, Absent), (2, Present)]),
+        ("both are in doubt", vec![old(1, doubtful(7)), old(2, doubtful(8))], vec![], vec![(1, Absent), (2, Absent)]),
+        ("an authorisation in doubt", vec![old(1, in_doubt()), old(2, held(8))], vec![], vec![(2, Absent), (1, Forgotten)]),
+        ("the other one is there", vec![old(1, in_doubt()), old(2, held(8))], vec![8], vec![(2, Present), (1, NoHold)]),
+        ("found before", vec![long_ago(1, doubtful(7)), old(2, uncertain(8))], vec![], vec![(1, Forgotten), (2, Absent)]),
+        ("placed after that", vec![old(1, doubtful(7)), long_ago(2, uncertain(8))], vec![], vec![(1, Absent), (2, Absent)]),
+        ("a younger hold", vec![old(1, doubtful(7)), session(2, BEGAN + 10, held(8))], vec![], vec![(1, Absent)]),
+    ];
+    for (case, sessions, list, verdicts) in table {
+        let plan = plan(&sessions, &list, Some(&list), OrphanPolicy::Void);
+        let verdicts: Vec<_> = verdicts.into_iter().map(|(number, verdict)| (name(number), verdict)).collect();
+        assert_eq!(plan.verdicts, verdicts, "{case}");
+        let forgotten = plan.verdicts.iter().filter(|(_, verdict)| *verdict == Forgotten);
+        for (session, _) in forgotten {
+            let found = plan.discrepancies.iter().find(|found| found.session == Some(*session)).unwrap();
+            assert_eq!(found.kind, DiscrepancyKind::MissingOnTerminal, "{case}");
+            assert!(found.why.contains("proves nothing"), "{case}: {found:?}");
+        }
+    }
+}
+
+/// `quirks.keeps_sessions = false`: nothing is proved by a list without a hold, and an authorisation in doubt waits for the timer.
+#[test]
+fn a_forgetful_terminal_proves_nothing_by_its_lists() {
+    let sessions = [session(1, BEGAN - 10, doubtful(7)), session(2, BEGAN - 10, in_doubt()), session(3, BEGAN - 10, held(9))];
+    let question = |list| Question {
+        sessions: &sessions,
+        can_list: true,
+        keeps_sessions: false,
+        lists: Some(Lists { first: list, second: Some(list) }),
+        orphan_policy: OrphanPolicy::Void,
+        past_unsure: false,
+        authorise_timeout: Duration::ZERO,
+        began: Timestamp::from_unix_millis(BEGAN),
+    };
+    let all = [7, 8, 9].map(id);
+    let verdicts = Plan::of(&question(&all)).verdicts;
+    assert_eq!(verdicts, [(name(1), Verdict::Present), (name(3), Verdict::Present), (name(2), Verdict::Adopt(id(8)))]);
+    let verdicts = Plan::of(&question(&all[2..])).verdicts;
+    assert_eq!(verdicts, [(name(1), Verdict::Forgotten), (name(3), Verdict::Present)]);
+}
+
 #[test]
 fn an_orphan_may_only_be_reported() {
     let plan = plan(&[], &[9], Some(&[9]), OrphanPolicy::Report);
@@ -340,6 +404,7 @@ fn nobody_adopts_or_voids_what_a_damaged_journal_may_have_known() {
         let question = Question {
             sessions: &sessions,
             can_list: true,
+            keeps_sessions: true,
             lists: Some(Lists { first: &[id(9)], second: Some(&[id(9)]) }),
             orphan_policy,
             past_unsure: true,
@@ -362,6 +427,7 @@ fn a_terminal_that_cannot_list_says_nothing() {
     let question = Question {
         sessions: &sessions,
         can_list: false,
+        keeps_sessions: true,
         lists,
         orphan_policy: OrphanPolicy::Void,
         past_unsure: false,
@@ -396,7 +462,7 @@ proptest! {
             match verdict {
                 Verdict::Present => {}
                 Verdict::Adopt(id) => prop_assert!(both(*id) && !plan.orphans.contains(id)),
-                Verdict::NoHold | Verdict::Absent => prop_assert!(second.is_some()),
+                Verdict::NoHold | Verdict::Absent | Verdict::Forgotten => prop_assert!(second.is_some()),
             }
         }
         for id in &plan.orphans {

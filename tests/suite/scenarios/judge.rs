@@ -59,8 +59,14 @@ struct Court<'a> {
 }
 
 impl Court<'_> {
+    /// Its terminal's list ends every doubt.
     fn lists(&self, session: &Session) -> bool {
-        self.world.terminal(session.terminal.as_str()).family() == Family::P6x
+        self.world.terminal(session.terminal.as_str()).family() == Family::P6x && self.believed(session)
+    }
+
+    /// What its terminal does not know is thought to be over.
+    fn believed(&self, session: &Session) -> bool {
+        self.script.keeps_sessions(session.terminal.as_str())
     }
 
     fn causes(&self, session: &Session) -> Causes {
@@ -164,7 +170,9 @@ impl Court<'_> {
     fn presumed(&self, session: &Session) -> bool {
         let how = session.disposal.as_ref().and_then(|disposal| disposal.confirmed_by);
         let causes = self.causes(session);
-        (causes.forgets || causes.denies) && matches!(how, Some(ConfirmedBy::ListAbsent | ConfirmedBy::Presumed))
+        self.believed(session)
+            && (causes.forgets || causes.denies)
+            && matches!(how, Some(ConfirmedBy::ListAbsent | ConfirmedBy::Presumed))
     }
 
     /// A hold whose number nobody has heard: whoever asked for it must be in doubt, or the journal is lost and people are told; a terminal
@@ -173,7 +181,7 @@ impl Court<'_> {
         let doubt = |session: &Session| {
             let asked = session.terminal == hold.terminal && session.reference == Some(hold.reference);
             // A terminal that has forgotten its holds before it could be asked lists none, as one that has never had any.
-            let never_had = session.state_name() == "failed" && self.causes(session).forgets;
+            let never_had = session.state_name() == "failed" && self.causes(session).forgets && self.believed(session);
             asked && (never_had || ["in_doubt", "expired", "uncertain"].contains(&session.state_name()))
         };
         let told = self.world.records().into_iter().any(|record| match record.entry.fact {

@@ -107,7 +107,9 @@ fn settings(world: &Arc<World>) -> fleet::Settings {
         };
         let (name, family, connectors) = (&terminal.name, terminal.family.as_str(), terminal.connectors);
         text.push_str(&format!(
-            "[[terminals]]\nid = \"{name}\"\nfamily = \"{family}\"\nconnectors = {connectors}\nlink = {link}\n"
+            "[[terminals]]\nid = \"{name}\"\nfamily = \"{family}\"\nconnectors = {connectors}\nlink = {link}\n\
+             quirks = {{ keeps_sessions = {} }}\n",
+            terminal.keeps_sessions
         ));
     }
     let config = config::parse(&text, &config::Environment::new()).unwrap_or_else(|mistakes| {
@@ -181,12 +183,15 @@ impl Teller<'_> {
     }
 
     /// What must come to an end by itself and has not. Not what waits for a person (uncertain), for the terminal's own timer (an Apollo's
-    /// doubt), or for somebody who charges.
+    /// doubt, and that of a P6X which may forget), or for somebody who charges.
     async fn open_yet(&self) -> Vec<String> {
         let lost = |view: &View| view.link != LinkState::Up || !view.reconciled;
         let links = self.fleet.terminals().into_iter().filter(lost).map(|view| format!("{} is {}", view.id, view.state));
         let due = |session: &Session| match session.state_name() {
-            "in_doubt" => self.world.terminal(session.terminal.as_str()).family() == Family::P6x,
+            "in_doubt" => {
+                let place = session.terminal.as_str();
+                self.world.terminal(place).family() == Family::P6x && self.world.script.keeps_sessions(place)
+            }
             "approved" => !session.charging(),
             state => UNDER_WAY.contains(&state),
         };

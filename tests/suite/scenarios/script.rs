@@ -24,6 +24,8 @@ pub(super) struct Terminal {
     pub(super) name: String,
     pub(super) family: Family,
     pub(super) connectors: u8,
+    /// `quirks.keeps_sessions`.
+    pub(super) keeps_sessions: bool,
 }
 
 /// A sentence, and where it stands.
@@ -139,6 +141,11 @@ impl Script {
         self.lines.iter().find_map(lent).unwrap_or(who)
     }
 
+    /// Whether this terminal is thought to keep its sessions.
+    pub(super) fn keeps_sessions(&self, place: &str) -> bool {
+        self.terminals.iter().all(|terminal| terminal.name != place || terminal.keeps_sessions)
+    }
+
     /// What is set of `[policy]`, without its quotes.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
         self.settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.trim_matches('"'))
@@ -147,18 +154,22 @@ impl Script {
     fn take(&mut self, number: usize, text: &str) -> Result<(), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
-            ["terminal", name, family, connectors @ ..] => {
+            ["terminal", name, family, more @ ..] => {
                 let family = match *family {
                     "apollo" => Family::Apollo,
                     "p6x" => Family::P6x,
                     _ => return Err("a family is apollo or p6x".to_owned()),
+                };
+                let (connectors, keeps_sessions) = match more {
+                    [more @ .., "that", "may", "forget"] => (more, false),
+                    more => (more, true),
                 };
                 let connectors = match connectors {
                     [] => 1,
                     [count, "connectors"] => count.parse().map_err(|_| "so many connectors there cannot be")?,
                     _ => return Err("a terminal has a name, a family, and perhaps some connectors".to_owned()),
                 };
-                self.terminals.push(Terminal { name: (*name).to_owned(), family, connectors });
+                self.terminals.push(Terminal { name: (*name).to_owned(), family, connectors, keeps_sessions });
             }
             ["setting", key, "=", ..] => {
                 let value = text.split_once('=').map(|(_, value)| value.trim()).unwrap_or_default();
