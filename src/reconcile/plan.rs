@@ -155,7 +155,7 @@ impl Plan {
             return;
         }
 
-        if question.past_unsure {
+        if question.past_unsure && !in_both.is_empty() {
             // Whether it is the hold of a session in doubt, or was told to somebody in a record that is lost, nobody can say.
             for id in in_both.into_iter().filter(|id| !another(*id)) {
                 let (kind, why) = (DiscrepancyKind::OrphanOnTerminal, sentences(DiscrepancyKind::OrphanOnTerminal).1);

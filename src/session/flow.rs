@@ -96,6 +96,8 @@ impl Machine {
                 self.hold_placed(session, self.session.amount_requested, Learned::Approved, now)
             }
             link::Outcome::Answered(Response::PartiallyApproved { session, amount, .. }) => {
+                // Whatever a terminal says, no more may be taken than was asked for (G4).
+                let amount = self.session.amount_requested.map_or(amount, |asked| asked.min(amount));
                 self.hold_placed(session, Some(amount), Learned::PartiallyApproved, now)
             }
             link::Outcome::Answered(Response::Declined { reason, .. }) => Fact::Declined { reason },
@@ -117,17 +119,22 @@ impl Machine {
 
     pub(super) fn hold_placed(&self, id: TerminalSessionId, amount: Option<Amount>, learned: Learned, now: Timestamp) -> Fact {
         let policy = &self.rules.policy;
+        // The journal may have been unwritable since the terminal approved, and its timer has run all the while.
+        let placed_at = match (&self.session.state, self.session.asked_bank_at) {
+            (State::Authorising(_), Some(asked)) => now.min(asked.after(self.rules.authorise_timeout)),
+            _ => now,
+        };
         let dead_man = match self.session.state {
             // It has been held for long.
             State::InDoubt(dead_man) => dead_man,
-            _ => self.dead_man(now),
+            _ => self.dead_man(placed_at),
         };
         Fact::HoldPlaced {
             terminal_session_id: id,
             amount,
             learned,
-            plug_in_by: now.after(policy.plug_in_timeout),
-            end_by: now.after(policy.max_session),
+            plug_in_by: placed_at.after(policy.plug_in_timeout),
+            end_by: placed_at.after(policy.max_session),
             at_end: policy.on_max_session,
             dead_man,
         }

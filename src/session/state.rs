@@ -246,6 +246,12 @@ impl Session {
         self.energy.is_some_and(|energy| !energy.is_zero())
     }
 
+    /// There is a hold that somebody may decide about, though the terminal may not know it.
+    pub(super) fn awaits_decision(&self) -> bool {
+        let known = matches!(self.state, State::Held | State::Uncertain(_)) && self.hold.is_some();
+        known && self.disposal.is_none() && !self.number_reused()
+    }
+
     /// The terminal's number, when a hold is known and not yet gone.
     pub fn open_terminal_session(&self) -> Option<TerminalSessionId> {
         self.hold.as_ref().filter(|_| self.undisposed()).map(|hold| hold.terminal_session_id)
@@ -332,7 +338,7 @@ impl Session {
                 self.resolution = None;
                 self.state = State::Failed(why.clone())
             }
-            (State::Held, Fact::EnergyReported { amount }) => {
+            (State::Held | State::Uncertain(_), Fact::EnergyReported { amount }) if self.awaits_decision() => {
                 if self.energy.is_some_and(|energy| energy > *amount) {
                     return Err(Illegal::Disagrees { fact: kind, why: "a running total never goes down" });
                 }
@@ -344,10 +350,7 @@ impl Session {
                 State::Held | State::Disposing | State::Uncertain(_),
                 Fact::UpdateUnsent | Fact::HoldUpdated { .. } | Fact::UpdateRefused { .. } | Fact::UpdateUnanswered { .. },
             ) => self.end_update(fact)?,
-            (State::Held, Fact::DisposalDecided { decision, by }) => self.decide(*decision, *by, at)?,
-            (State::Uncertain(_), Fact::DisposalDecided { decision, by })
-                if self.disposal.is_none() && self.hold.is_some() && !self.number_reused() =>
-            {
+            (State::Held | State::Uncertain(_), Fact::DisposalDecided { decision, by }) if self.awaits_decision() => {
                 self.decide(*decision, *by, at)?;
             }
             (State::Held | State::Disposing | State::Uncertain(_), Fact::NumberReused { by, listed }) => {

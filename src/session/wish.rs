@@ -88,15 +88,17 @@ impl Machine {
     }
 
     fn energy(&self, amount: Amount) -> Result<Step, Refusal> {
-        match (&self.session.state, self.session.energy) {
-            (State::Held, Some(energy)) if amount < energy => Err(Refusal::AmountInvalid(format!(
+        if !self.session.awaits_decision() {
+            return Err(self.no_hold_or_decided());
+        }
+        match self.session.energy {
+            Some(energy) if amount < energy => Err(Refusal::AmountInvalid(format!(
                 "the running total of energy never goes down: it is {energy}, and {amount} came"
             ))),
-            (State::Held, Some(energy)) if amount == energy => Ok(Step::none()),
+            Some(energy) if amount == energy => Ok(Step::none()),
             // Nothing delivered yet does not end the wait for the plug.
-            (State::Held, None) if amount.is_zero() => Ok(Step::none()),
-            (State::Held, _) => Ok(Step::append([Fact::EnergyReported { amount }])),
-            _ => Err(self.no_hold_or_decided()),
+            None if amount.is_zero() => Ok(Step::none()),
+            Some(_) | None => Ok(Step::append([Fact::EnergyReported { amount }])),
         }
     }
 

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use tracing::error;
 
 use crate::id::{SessionId, TerminalId, TerminalSessionId};
-use crate::journal::record::Report;
+use crate::journal::record::{Report, ReportResult};
 use crate::link::Outcome;
 use crate::money::{Amount, Currency};
 use crate::protocol::Request;
@@ -63,7 +63,9 @@ pub struct TerminalActor {
     pub(super) comparison: Option<Comparison>,
     /// So many orphans' sessions are being made durable.
     pub(super) orphans_opening: usize,
-    pub(super) compared_at: Option<Timestamp>,
+    /// When holds were last compared, and how that went.
+    pub(super) compared: Option<(Timestamp, ReportResult)>,
+    /// The last report that is durable.
     pub(super) last_reconciliation: Option<(Timestamp, Report)>,
     pub(super) reconciled: bool,
     pub(super) draining: bool,
@@ -106,7 +108,7 @@ impl TerminalActor {
             restored: sessions,
             comparison: None,
             orphans_opening: 0,
-            compared_at: None,
+            compared: None,
             last_reconciliation: None,
             reconciled: false,
             draining,
@@ -179,35 +181,29 @@ impl TerminalActor {
     }
 
     fn take(&mut self, next: Next) {
-        let sent = match next {
-            Next::Cancel => self.ask(Purpose::Cancel, Request::CancelSession),
+        match next {
+            Next::Cancel => {
+                self.ask(Purpose::Cancel, Request::CancelSession);
+            }
             Next::Dispose(session) => {
                 self.deliver(session, Input::Turn);
                 if !self.children.contains_key(&session) {
                     self.release(Holder::Session(session));
                 }
-                true
             }
             Next::List => self.begin_lists(),
             Next::Status => {
                 let request = self.machine.ask_status();
-                self.ask(Purpose::Machine, request)
+                self.ask(Purpose::Machine, request);
             }
             Next::Ask => self.ask_next(),
             Next::Start(owner) => match self.start_request(owner) {
                 Some(request) => {
-                    let sent = self.ask(Purpose::Start(owner), request);
+                    self.ask(Purpose::Start(owner), request);
                     self.machine.moved(TerminalState::WaitCard);
-                    sent
                 }
-                None => {
-                    self.flow_over();
-                    true
-                }
+                None => self.flow_over(),
             },
-        };
-        if !sent {
-            self.link_is_gone();
         }
     }
 
@@ -224,8 +220,8 @@ impl TerminalActor {
         }
     }
 
-    pub(super) fn ask_page(&mut self, offset: u8) -> bool {
-        self.ask(Purpose::Page, Request::ListSessions { offset })
+    pub(super) fn ask_page(&mut self, offset: u8) {
+        self.ask(Purpose::Page, Request::ListSessions { offset });
     }
 
     // ── the view ──

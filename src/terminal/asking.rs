@@ -131,7 +131,7 @@ impl TerminalActor {
     }
 
     /// The turn for requests has come.
-    pub(super) fn ask_next(&mut self) -> bool {
+    pub(super) fn ask_next(&mut self) {
         let next = self.asked.pop_front();
         self.turns.ask = !self.asked.is_empty();
         match next {
@@ -139,13 +139,11 @@ impl TerminalActor {
             Some((Request::Control(_), reply)) if self.card_is_wanted() => {
                 self.release(Holder::Asked);
                 answer(reply, Err(Refusal::TerminalBusy(self.id().clone())));
-                true
             }
-            Some((request, reply)) => self.ask(Purpose::Asked(reply), request),
-            None => {
-                self.release(Holder::Asked);
-                true
+            Some((request, reply)) => {
+                self.ask(Purpose::Asked(reply), request);
             }
+            None => self.release(Holder::Asked),
         }
     }
 

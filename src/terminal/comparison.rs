@@ -47,8 +47,8 @@ impl TerminalActor {
     }
 
     pub(super) fn compare_when_due(&mut self, now: Timestamp) {
-        let Some(last) = self.compared_at.filter(|_| self.ready() && self.comparison.is_none()) else { return };
-        let failed = self.last_reconciliation.as_ref().is_some_and(|(_, report)| report.result == ReportResult::Failed);
+        let Some((last, result)) = self.compared.filter(|_| self.ready() && self.comparison.is_none()) else { return };
+        let failed = result == ReportResult::Failed;
         let every = self.settings.policy.reconcile_every;
         let doubts: Vec<_> = self.children.values().filter(|child| self.list_may_settle(child, last)).collect();
         let wait = if failed || !doubts.is_empty() { AGAIN_SOON.min(every) } else { every };
@@ -116,17 +116,14 @@ impl TerminalActor {
     }
 
     /// The turn for lists has come.
-    pub(super) fn begin_lists(&mut self) -> bool {
+    pub(super) fn begin_lists(&mut self) {
         match &mut self.comparison {
             Some(comparison) => {
                 comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 comparison.lists.clear();
                 self.ask_page(0)
             }
-            None => {
-                self.turns.release();
-                true
-            }
+            None => self.turns.release(),
         }
     }
 
@@ -144,9 +141,9 @@ impl TerminalActor {
         match comparison.pages.add(list.clone()) {
             Progress::More => {
                 let offset = comparison.pages.next_offset();
-                self.page_or_reopen(offset);
+                self.ask_page(offset);
             }
-            Progress::Changed => self.page_or_reopen(0),
+            Progress::Changed => self.ask_page(0),
             Progress::Failed => {
                 self.comparison_failed(ctx, "the terminal's list changed between its pages, again and again".to_owned());
             }
@@ -154,14 +151,8 @@ impl TerminalActor {
                 comparison.lists.push(list);
                 comparison.pages = Pages::new(self.settings.link.quirks.list_offset);
                 let enough = comparison.lists.len() >= 2 || !self.plan().needs_second_list;
-                if enough { self.compared(ctx) } else { self.page_or_reopen(0) }
+                if enough { self.compared(ctx) } else { self.ask_page(0) }
             }
-        }
-    }
-
-    fn page_or_reopen(&mut self, offset: u8) {
-        if !self.ask_page(offset) {
-            self.link_is_gone();
         }
     }
 
@@ -278,28 +269,34 @@ impl TerminalActor {
             began_at: comparison.began_at,
         };
         let now = self.now();
-        self.compared_at = Some(now);
-        self.last_reconciliation = Some((now, report.clone()));
-        self.around.observer.reconciled(&self.settings.id, &report, now);
+        self.compared = Some((now, report.result));
         info!(terminal = %self.id(), trigger = ?report.trigger, result = ?report.result, discrepancies = report.discrepancies.len(),
             "reconciled");
+        let told = report.clone();
         let entry = Entry { at: now, terminal: Some(self.id().clone()), session: None, fact: Fact::Reconciled { report } };
         let appended = self.around.journal.append(vec![entry]);
         let waiting = comparison.waiting;
-        ctx.spawn(appended.into_actor(self).map(move |result, this, _| {
+        ctx.spawn(appended.into_actor(self).map(move |result, this, ctx| {
             let result = result.map_err(|error| Refusal::JournalUnavailable(error.to_string())).and_then(|records| {
                 records
                     .into_iter()
                     .next()
                     .ok_or_else(|| Refusal::JournalUnavailable("the journal answered with no record".to_owned()))
             });
-            if let Err(refusal) = &result {
-                warn!(terminal = %this.id(), error = %refusal, "the report of a reconciliation could not be journaled");
+            match &result {
+                Ok(_) => {
+                    this.around.observer.reconciled(&this.settings.id, &told, now);
+                    this.last_reconciliation = Some((now, told));
+                }
+                Err(refusal) => {
+                    warn!(terminal = %this.id(), error = %refusal, "the report of a reconciliation could not be journaled")
+                }
             }
             for waiting in waiting {
                 // Whoever asked may have gone.
                 drop(waiting.send(result.clone()));
             }
+            this.go_on(ctx);
         }));
     }
 }

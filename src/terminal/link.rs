@@ -151,9 +151,15 @@ impl Link {
 }
 
 impl TerminalActor {
-    /// Sends a request; `false` when there is no link to send it on, and then nothing has left.
+    /// Sends a request; `false` when there is no link to send it on, and then nothing has left. A link that takes no more orders is gone:
+    /// its last event, which says why, is on its way, or it has crashed.
     pub(super) fn ask(&mut self, purpose: Purpose, request: Request) -> bool {
-        self.link.ask(purpose, request)
+        let sent = self.link.ask(purpose, request);
+        if !sent {
+            let now = self.now();
+            self.link.close(None, now);
+        }
+        sent
     }
 
     /// Gives the link up.
@@ -162,12 +168,6 @@ impl TerminalActor {
             warn!(terminal = %self.id(), reason = trouble.label(), why, "closing the link");
             self.last_error = Some(why);
         }
-    }
-
-    /// The link takes no more orders: its last event, which says why, is on its way.
-    pub(super) fn link_is_gone(&mut self) {
-        let now = self.now();
-        self.link.close(None, now);
     }
 
     pub(super) fn look_for_a_crashed_link(&mut self, ctx: &mut Context<Self>) {
@@ -181,9 +181,7 @@ impl TerminalActor {
         match action {
             Action::Ask(request) => {
                 self.turns.holder = Holder::Terminal;
-                if !self.ask(Purpose::Machine, request) {
-                    self.link_is_gone();
-                }
+                self.ask(Purpose::Machine, request);
             }
             Action::SetUp => {
                 match self.machine.disagreement() {

@@ -30,8 +30,6 @@ impl TerminalActor {
         self.turns.holder = Holder::Screen;
         if self.ask(Purpose::Screen, Request::UiRequest(ui.clone())) {
             self.display.sent(ui);
-        } else {
-            self.link_is_gone();
         }
     }
 

@@ -415,6 +415,8 @@ fn nobody_adopts_or_voids_what_a_damaged_journal_may_have_known() {
         assert_eq!((&plan.verdicts, &plan.orphans), (&vec![], &vec![]));
         assert_eq!(plan.discrepancies[0].terminal_session_id, Some(id(9)));
         assert!(plan.discrepancies[0].action.contains("the journal is damaged"), "{:?}", plan.discrepancies);
+        let nothing_listed = Plan::of(&Question { lists: Some(Lists { first: &[], second: Some(&[]) }), ..question });
+        assert_eq!(nothing_listed.verdicts, [(sessions[0].id, Verdict::NoHold)]);
         let sound = Plan::of(&Question { past_unsure: false, ..question });
         assert_eq!(sound.verdicts, [(sessions[0].id, Verdict::Adopt(id(9)))]);
     }

@@ -233,7 +233,7 @@ fn every_wish_in_every_state() {
         (&|| Life::held(Apollo),                 ["approved",        "committing",      "over_commit",     "voiding",         "has_hold",  "not_supported"]),
         (&|| Life::attempting(Apollo, commit(3140)), ["already_decided", "committing",   "already_decided", "already_decided", "has_hold",  "not_supported"]),
         (&uncertain,                             ["already_decided", "uncertain",       "already_decided", "already_decided", "has_hold",  "voided"]),
-        (&lost,                                  ["no_hold",         "committing",      "over_commit",     "voiding",         "has_hold",  "voided"]),
+        (&lost,                                  ["uncertain",       "committing",      "over_commit",     "voiding",         "has_hold",  "voided"]),
         (&|| ended(answered(Response::Cancelled)), ["no_hold",       "no_hold",         "no_hold",         "no_hold",         "cancelled", "not_supported"]),
         (&committed,                             ["already_decided", "committed",       "already_decided", "already_decided", "has_hold",  "already_decided"]),
     ];

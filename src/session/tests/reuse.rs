@@ -262,6 +262,22 @@ fn what_is_listed_again_keeps_its_deadlines() {
     }
 }
 
+/// Energy flows although the terminal does not list the hold: what is reported then counts when the hold is listed again.
+#[test]
+fn energy_counts_while_the_hold_is_missing() {
+    let mut life = Life::held(P6x);
+    life.does(Input::Ready);
+    life.does(Input::Listed(Verdict::Absent));
+    life.does(Input::Wish(Wish::Energy(minor(1240))));
+    assert_eq!((life.state(), life.last(1)), ("uncertain", vec!["energy_reported"]));
+    let lower = life.tries(Input::Wish(Wish::Energy(minor(1239))));
+    assert!(matches!(lower, Err(Refusal::AmountInvalid(_))), "{lower:?}");
+    life.does(Input::Listed(Verdict::Present));
+    assert_eq!(life.waits(6 * MINUTE), [], "the time to plug in is over, and energy flows");
+    assert_eq!(life.waits(12 * HOUR), [Effect::AskTurn]);
+    assert_eq!(life.machine.session().disposal.as_ref().map(|disposal| disposal.decision), Some(commit(1240)));
+}
+
 /// A number that was missing, and that a session in doubt finds in the list: what became of it is told in both, and neither is said to
 /// have had the hold for certain.
 #[test]

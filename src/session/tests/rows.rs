@@ -254,6 +254,29 @@ fn an_authorisation_in_doubt_on_an_apollo_is_ended_by_the_terminals_timer() {
     }
 }
 
+/// The journal was unwritable when the approval came: the terminal's timer has run since, and our deadlines with it (G9).
+#[test]
+fn an_approval_that_is_late_in_the_journal_counts_from_auth() {
+    let mut life = Life::authorising(P6x);
+    life.now = 2 * HOUR;
+    life.does(Input::Authorised(approved(11)));
+    let hold = life.machine.session().hold.clone().unwrap();
+    // Auth may take 30 s.
+    assert_eq!(hold.dead_man.at, Some(at(30 + 24 * HOUR)));
+    assert_eq!((hold.plug_in_by, hold.end_by), (at(30 + 5 * MINUTE), at(30 + 12 * HOUR)));
+    assert_eq!(life.waits(0), [Effect::AskTurn]);
+    assert_eq!(life.state(), "voiding");
+}
+
+/// G4: whatever a terminal says that it holds, no more is taken than was asked for.
+#[test]
+fn no_terminal_holds_more_than_was_asked_for() {
+    let mut life = Life::authorising(Apollo);
+    life.does(Input::Authorised(partially_approved(11, 6000)));
+    let hold = life.machine.session().hold.as_ref().and_then(|hold| hold.amount);
+    assert_eq!(hold, Some(minor(5000)));
+}
+
 /// That a terminal which forgets sessions does not know one proves nothing: neither now, nor when others that showed it are over.
 #[test]
 fn what_a_forgetful_terminal_does_not_list_is_not_done() {

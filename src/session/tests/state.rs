@@ -108,7 +108,7 @@ hold_listed          -           approved  -           approved    approved  -  
 declined             declined    -         -           declined    -         -          -          -          -                -          -         -         -           -              -                -
 cancelled            cancelled   cancelled cancelled   cancelled   -         -          -          -          -                -          -         -         -           -              -                -
 failed               failed      failed    failed      failed      failed    -          -          -          -                -          -         -         -           -              -                -
-energy               -           -         -           -           -         approved   approved   -          -                -          -         -         -           -              -                -
+energy               -           -         -           -           -         approved   approved   -          -                -          -         -         uncertain   -              -                -
 stop_tapped          -           -         -           -           -         approved   approved   -          -                -          -         -         -           -              -                -
 update_intended      -           -         -           -           -         approved   -          -          -                -          -         -         -           -              -                -
 update_unsent        -           -         -           -           -         -          approved   -          committing       -          -         -         -           -              -                -

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use tokio::sync::watch;
 
 use crate::id::{SessionId, TerminalId};
-use crate::journal::record::{DeadManAction, Report};
+use crate::journal::record::{DeadManAction, Report, Trigger};
 use crate::journal::{Fact, Journal, MemoryJournal, Record};
 use crate::link::{Address, Event, Generation, Loss, Outcome, Settings, Ticket, Timeouts, Told};
 use crate::metrics::Metrics;
@@ -20,10 +20,10 @@ use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::actor::Observer as SessionObserver;
 use crate::session::policy::{self, Authorise, DuplicateTap, OrphanPolicy};
-use crate::session::{Session, Wish};
+use crate::session::{Refusal, Session, Wish};
 use crate::sim::{Command as Sent, Depot, HoldState, Policy, SimCard, SimConfig, SimHandle};
 use crate::terminal::asking::Ask;
-use crate::terminal::requests::{Instruct, Open};
+use crate::terminal::requests::{Instruct, Open, Reconcile};
 use crate::terminal::settings::Screens;
 use crate::terminal::view::View;
 use crate::terminal::world::{FromTerminal, Observer, OpenLink, Surroundings};
@@ -127,6 +127,7 @@ struct Stand {
     sim: SimHandle,
     journal: MemoryJournal,
     terminal: Addr<TerminalActor>,
+    view: watch::Receiver<Option<View>>,
     session: watch::Receiver<Option<Session>>,
 }
 
@@ -162,7 +163,7 @@ impl Stand {
         fleet.send(Watch(terminal.clone())).await.unwrap();
         terminal.send(OpenLink { quarantined: false }).await.unwrap();
         views.wait_for(|view| view.as_ref().is_some_and(|view| view.reconciled)).await.unwrap();
-        Self { _depot: depot, sim, journal, terminal, session }
+        Self { _depot: depot, sim, journal, terminal, view: views, session }
     }
 
     async fn open(&self) -> SessionId {
@@ -212,6 +213,22 @@ async fn a_card_that_the_journal_cannot_remember_is_not_authorised() {
     stand.open().await;
     assert!(stand.sim.tap(&SimCard::numbered(1)));
     stand.state("approved").await;
+}
+
+/// What was compared and done is shown when the journal holds it, and not before.
+#[actix::test]
+async fn a_report_that_the_journal_cannot_remember_is_not_shown() {
+    let mut stand = Stand::set_up().await;
+    let report = |view: &Option<View>| view.as_ref().and_then(|view| view.last_reconciliation.clone());
+    let first = report(&stand.view.wait_for(|view| report(view).is_some()).await.unwrap());
+    stand.journal.refuse_next(1);
+    let refused = stand.terminal.send(Reconcile).await.unwrap();
+    assert!(matches!(refused, Err(Refusal::JournalUnavailable(_))), "{refused:?}");
+    stand.two_keepalives().await;
+    assert_eq!(report(&stand.view.borrow()), first);
+    stand.terminal.send(Reconcile).await.unwrap().unwrap();
+    let second = |view: &Option<View>| report(view).is_some_and(|(_, report)| report.trigger == Trigger::Demand);
+    stand.view.wait_for(second).await.unwrap();
 }
 
 #[actix::test]
