@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::protocol::{CodecError, Discipline, HostCodec, ProtocolError, Response};
+use crate::protocol::{BlockFormat, CodecError, Discipline, HostCodec, ProtocolError, Response};
 use crate::recorder::Tap;
 use crate::time::{Clock, Timestamp};
 use crate::tls::Fault;
@@ -71,14 +71,21 @@ impl Orders {
 }
 
 /// Opens a link; must be called on an arbiter. The first event is [`Event::Opened`] or [`Event::Lost`]; with TLS, what is known about
-/// certificates comes before.
-pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Recipient<Told>, tap: Option<Tap>) -> Orders {
+/// certificates comes before. `format` is what the terminal is thought to use so far.
+pub fn open(
+    settings: Settings,
+    format: BlockFormat,
+    generation: Generation,
+    clock: Clock,
+    events: Recipient<Told>,
+    tap: Option<Tap>,
+) -> Orders {
     let (address, listener) = (settings.address.clone(), events.clone());
     let tell = async move |event| {
         // A listener that is gone has let go of the link, which the task will notice.
         let _ = listener.send(Told { link: generation, event }).await;
     };
-    open_with(settings, generation, clock, events, tap, async move {
+    open_with(settings, format, generation, clock, events, tap, async move {
         match address {
             Address::Tcp(address) => tcp::connect(&address).await.map(Wire::Tcp),
             Address::Tls(tls) => tls::open(*tls, tell).await,
@@ -91,6 +98,7 @@ pub fn open(settings: Settings, generation: Generation, clock: Clock, events: Re
 /// Opens a link over a wire of the caller's making, such as a [`Wire::Pipe`]. The address still says what kind of line it is.
 pub fn open_with<F>(
     settings: Settings,
+    format: BlockFormat,
     generation: Generation,
     clock: Clock,
     events: Recipient<Told>,
@@ -107,6 +115,8 @@ where
         Address::Serial { .. } => Discipline::Resynchronise,
         Address::Pipe(pipe) => pipe.discipline(),
     };
+    let mut codec = HostCodec::with_quirks(settings.family, discipline, settings.quirks);
+    codec.set_format(format);
     let task = Task {
         patience: settings.timeouts.command,
         discipline,
@@ -115,7 +125,7 @@ where
         events,
         asked,
         exchanges: Exchanges::new(settings.timeouts),
-        codec: HostCodec::with_quirks(settings.family, discipline, settings.quirks),
+        codec,
         input: BytesMut::with_capacity(READ),
         heard: false,
         silent_at: None,

@@ -93,7 +93,7 @@ pub enum DepotError {
     #[error("two terminals are called {0}")]
     Twice(TerminalId),
     /// The family does not speak over that (PSP, Transports).
-    #[error("terminal {0}: a P6X is reached by pty only, a simulated Apollo by tcp or tls only")]
+    #[error("terminal {0}: a P6X is reached by pty only")]
     Transport(TerminalId),
     /// The socket or device could not be made.
     #[error("terminal {id} cannot be reached at {at}: {error}")]
@@ -161,7 +161,8 @@ impl Depot {
         }
         let mut terminal = SimTerminal::new(id.clone(), family, serial_number, quirks, self.bank.clone());
         terminal.papers = papers;
-        let stage = Arc::new(Stage::new(terminal, family, clock, order));
+        let serial = family == Family::P6x || matches!(listen, Listen::Pty(_));
+        let stage = Arc::new(Stage::new(terminal, family, serial, clock, order));
         let (address, task) = match (family, listen) {
             (Family::Apollo, Listen::Tcp(wanted)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: wanted.to_string(), error };
@@ -176,7 +177,7 @@ impl Depot {
                 let address = socket.local_addr().map_err(wrong)?;
                 (address.to_string(), Some(tokio::spawn(listener::serve(Arc::clone(&stage), address, socket, Some(*tls)))))
             }
-            (Family::P6x, Listen::Pty(path)) => {
+            (_, Listen::Pty(path)) => {
                 let wrong = |error| DepotError::Io { id: id.clone(), at: path.display().to_string(), error };
                 let device = pty::Device::create(&path).map_err(wrong)?;
                 let address = path.display().to_string();
@@ -184,9 +185,7 @@ impl Depot {
                 (address, Some(tokio::spawn(pty::serve(Arc::clone(&stage), device))))
             }
             (_, Listen::Port) => ("port".to_owned(), None),
-            (Family::Apollo, Listen::Pty(_)) | (Family::P6x, Listen::Tcp(_) | Listen::Tls(_)) => {
-                return Err(DepotError::Transport(id));
-            }
+            (Family::P6x, Listen::Tcp(_) | Listen::Tls(_)) => return Err(DepotError::Transport(id)),
         };
         self.tasks.extend(task);
         self.index.insert(id.clone(), self.terminals.len());

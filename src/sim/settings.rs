@@ -146,8 +146,8 @@ struct ListenSection {
 impl ListenSection {
     /// Where a terminal of this family listens, or what is wrong with it.
     fn read(self, family: Family) -> Result<Listen, Vec<(&'static str, String)>> {
-        let wanted = if family == Family::P6x { "pty" } else { "tcp or tls" };
-        let other = || vec![("", format!("a simulated {} listens on {wanted} only", family.as_str()))];
+        let wanted = if family == Family::P6x { "a pty" } else { "one of tcp, tls and pty" };
+        let other = || vec![("", format!("a simulated {} listens on {wanted}", family.as_str()))];
         let of_tls = self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || self.versions.is_some();
         match (family, self.tcp, self.tls, self.pty) {
             (Family::Apollo, None, Some(address), None) => {
@@ -166,7 +166,7 @@ impl ListenSection {
             }
             _ if of_tls => Err(vec![("", "cert, key, client_ca and versions are for tls only".to_owned())]),
             (Family::Apollo, Some(address), None, None) => Ok(Listen::Tcp(address)),
-            (Family::P6x, None, None, Some(path)) => Ok(Listen::Pty(path)),
+            (_, None, None, Some(path)) => Ok(Listen::Pty(path)),
             _ => Err(other()),
         }
     }

@@ -85,13 +85,15 @@ struct Inner {
 pub(super) struct Stage {
     inner: Mutex<Inner>,
     family: Family,
+    /// Nobody tells it that a host has come or gone, and the wire stays up when it restarts.
+    serial: bool,
     order: Arc<AtomicU64>,
     wake: Notify,
     board: watch::Sender<Snapshot>,
 }
 
 impl Stage {
-    pub(super) fn new(terminal: SimTerminal, family: Family, clock: Clock, order: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(terminal: SimTerminal, family: Family, serial: bool, clock: Clock, order: Arc<AtomicU64>) -> Self {
         let inner = Inner {
             clock,
             terminal,
@@ -108,7 +110,7 @@ impl Stage {
             plugged: true,
         };
         let board = watch::Sender::new(inner.snapshot());
-        Self { inner: Mutex::new(inner), family, order, wake: Notify::new(), board }
+        Self { inner: Mutex::new(inner), family, serial, order, wake: Notify::new(), board }
     }
 
     pub(super) const fn board(&self) -> &watch::Sender<Snapshot> {
@@ -145,7 +147,7 @@ impl Stage {
     pub(super) fn connected(&self) {
         self.act(|stage, inner, now| {
             inner.connected = true;
-            if stage.family == Family::Apollo {
+            if !stage.serial {
                 inner.outbox.clear();
                 stage.feed(inner, Input::LinkUp, now);
             }
@@ -156,7 +158,7 @@ impl Stage {
     pub(super) fn disconnected(&self) {
         self.act(|stage, inner, now| {
             inner.connected = false;
-            if stage.family == Family::Apollo {
+            if !stage.serial {
                 stage.feed(inner, Input::LinkLost, now);
                 inner.outbox.clear();
             }
@@ -286,7 +288,7 @@ impl Stage {
                 stage.feed(inner, Input::ForgetSessions, now);
             }
             // A serial line stays up when the terminal on it restarts.
-            if stage.family == Family::Apollo {
+            if !stage.serial {
                 inner.outbox.push_back(Outgoing::Cut);
             }
         });

@@ -340,7 +340,7 @@ impl Handler<OpenLink> for TerminalActor {
         self.link.state = if open.quarantined { LinkState::Quarantined } else { LinkState::Down };
         let TerminalSettings { id, family, link, record, .. } = &self.settings;
         let tap = record.as_ref().and_then(|record| self.around.recorders.tap(id, *family, link.quirks, record));
-        self.link.open(link.clone(), self.around.clock, ctx.address().recipient(), tap);
+        self.link.open(link.clone(), self.machine.format(), self.around.clock, ctx.address().recipient(), tap);
         self.publish();
     }
 }

@@ -9,8 +9,8 @@ use tracing::{debug, error, info, warn};
 use crate::id::SessionId;
 use crate::journal::record::Cause;
 use crate::link::{self, Event, Generation, Loss, Order, Orders, Outcome, Ticket, Told};
-use crate::protocol::Request;
 use crate::protocol::response::Response;
+use crate::protocol::{BlockFormat, Request};
 use crate::recorder::Tap;
 use crate::session::State;
 use crate::session::machine::Input;
@@ -91,10 +91,17 @@ impl Link {
     }
 
     /// Opens the next one.
-    pub(super) fn open(&mut self, settings: link::Settings, clock: Clock, events: Recipient<Told>, tap: Option<Tap>) {
+    pub(super) fn open(
+        &mut self,
+        settings: link::Settings,
+        format: BlockFormat,
+        clock: Clock,
+        events: Recipient<Told>,
+        tap: Option<Tap>,
+    ) {
         self.generation = self.generation.next();
         self.trouble = None;
-        self.orders = Some(link::open(settings, self.generation, clock, events, tap));
+        self.orders = Some(link::open(settings, format, self.generation, clock, events, tap));
     }
 
     /// Asks for an exchange; `false` when there is no link to send it on, and then nothing has left.

@@ -11,13 +11,16 @@
 //! Reset comes first because it ends whatever card flow an earlier life has left behind, and restores the default block. Get
 //! Status comes last because its answer cannot be mistaken for a Result: had an answer got out of step on the way, the link
 //! would see one too many (see `link`).
+//!
+//! A terminal whose host goes without a word, on a serial line, keeps the block format that was agreed on, and does not understand Reset in
+//! another. Where the extended block is wanted, a Reset that comes to nothing is therefore sent in the other format on the next link.
 
 use std::time::Duration;
 
 use crate::link::Outcome;
 use crate::protocol::request::{Options, Protocol, Setup, TimeoutAction};
 use crate::protocol::response::{Response, Status, TerminalState, Verdict};
-use crate::protocol::{Family, Request};
+use crate::protocol::{BlockFormat, Family, Request};
 use crate::time::Timestamp;
 
 use super::trouble::Trouble;
@@ -89,6 +92,8 @@ pub struct Machine {
     accepted: Option<Protocol>,
     spoke_at: Timestamp,
     asking_status: bool,
+    /// In which format the next link begins.
+    format: BlockFormat,
     /// Reset was sent, and Setup has not been answered with OK since, not even on an earlier link.
     timer_in_question: bool,
 }
@@ -110,8 +115,14 @@ impl Machine {
             accepted: None,
             spoke_at: now,
             asking_status: false,
+            format: BlockFormat::Default,
             timer_in_question: false,
         }
+    }
+
+    /// In which format the next link is to begin.
+    pub fn format(&self) -> BlockFormat {
+        self.format
     }
 
     /// How far it has come.
@@ -174,6 +185,12 @@ impl Machine {
 
     /// The link is gone.
     pub fn lost(&mut self) {
+        if self.phase == Phase::SettingUp(Stage::Reset) && self.plan.options.contains(Options::EXTENDED_BLOCK) {
+            self.format = match self.format {
+                BlockFormat::Default => BlockFormat::Extended,
+                BlockFormat::Extended => BlockFormat::Default,
+            };
+        }
         self.phase = Phase::Down;
         self.state = None;
         self.asking_status = false;

@@ -13,7 +13,7 @@ use quittance::link::{self, Address, Event, Generation, Order, Orders, Outcome, 
 use quittance::money::Amount;
 use quittance::protocol::request::{Options, Protocol, Setup, StartSession, TimeoutAction};
 use quittance::protocol::response::{TerminalState, Verdict};
-use quittance::protocol::{Dol, Family, Quirks, Request, Response, message};
+use quittance::protocol::{BlockFormat, Dol, Family, Quirks, Request, Response, message};
 use quittance::sim::{Depot, Heard, SimCard, SimConfig, SimHandle};
 use quittance::time::Clock;
 use tempfile::TempDir;
@@ -71,7 +71,8 @@ impl Bench {
         let timeouts = Timeouts { command: LIMIT, commit: LIMIT, authorise: LIMIT, card: LIMIT };
         let (ear, events) = mpsc::unbounded_channel();
         let settings = link::Settings { address, family, quirks: Quirks::of(family), timeouts };
-        let orders = link::open(settings, Generation(1), Clock::start(), Ear(ear).start().recipient(), None);
+        let orders =
+            link::open(settings, BlockFormat::Default, Generation(1), Clock::start(), Ear(ear).start().recipient(), None);
         let terminal = depot.terminal(&id).unwrap().clone();
         let mut bench = Self { terminal, unasked: Vec::new(), events, orders, tickets: 0, _depot: depot, _folder: folder };
         assert_eq!(bench.event().await, Event::Opened);

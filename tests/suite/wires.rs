@@ -3,7 +3,7 @@
 
 use quittance::protocol::Family;
 use quittance::protocol::response::TerminalState;
-use quittance::sim::{Command, Fault, Policy};
+use quittance::sim::{Command, Fault, Listen, Policy, SimConfig};
 use serde_json::json;
 
 use super::rig::Rig;
@@ -86,4 +86,27 @@ pub(crate) fn main_scenarios(rig: &Rig, terminal: &str) {
     assert_eq!((&body["state"], &body["disposal"]["confirmed_by"]), (&json!("committed"), &json!(known_by)), "{body}");
     assert_eq!(rig.taken(&lost), Some(2500));
     rig.wait_ready();
+}
+
+/// Nobody tells a terminal on a serial line that its host has gone: it keeps the block format that was agreed on, and is found in it.
+#[test]
+fn an_apollo_on_a_serial_line_is_found_in_its_block_format() {
+    let place = tempfile::tempdir().unwrap();
+    let mut apollo = SimConfig::apollo("serial-1".parse().unwrap());
+    apollo.listen = Listen::Pty(place.path().join("apollo"));
+    let rig = Rig::builder()
+        .other(apollo, "{ serial = \"ADDRESS\" }".to_owned())
+        .terminal("protocol", "{ extended_block = true }")
+        .timeout("command", "\"1s\"")
+        .connectors(2)
+        .start();
+    let (first, second) = (rig.approve("serial-1", 5000), rig.approve("serial-1", 4000));
+    rig.kill9();
+    rig.start_again();
+    assert_eq!(rig.commit(&first, 1500)["state"], "committed");
+    // Without power it has forgotten the format.
+    rig.terminal("serial-1").power_cycle();
+    assert_eq!(rig.commit(&second, 1200)["state"], "committed");
+    assert_eq!((rig.taken(&first), rig.taken(&second)), (Some(1500), Some(1200)));
+    rig.finish();
 }

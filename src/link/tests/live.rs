@@ -23,7 +23,7 @@ use crate::link::{
 use crate::metrics::Metrics;
 use crate::protocol::request::{Request, Setup, TimeoutAction};
 use crate::protocol::response::Response;
-use crate::protocol::{Family, Quirks};
+use crate::protocol::{BlockFormat, Family, Quirks};
 use crate::recorder::{self, Cards, Recorders, Tap};
 use crate::time::{Clock, Timestamp};
 
@@ -75,8 +75,8 @@ impl Line {
         let (ear, events) = mpsc::unbounded_channel();
         let (clock, ear) = (Clock::starting_at(Timestamp::from_unix_millis(0)), Ear(ear).start().recipient());
         let orders = match wire {
-            Some(wire) => open_with(settings, GENERATION, clock, ear, tap, wire),
-            None => open(settings, GENERATION, clock, ear, tap),
+            Some(wire) => open_with(settings, BlockFormat::Default, GENERATION, clock, ear, tap, wire),
+            None => open(settings, BlockFormat::Default, GENERATION, clock, ear, tap),
         };
         Self { orders: Some(orders), events, tickets: Cell::new(0) }
     }

@@ -38,7 +38,7 @@ impl Line {
         let quirks = Quirks { first_session_id: 10, ..Quirks::default() };
         let terminal = SimTerminal::new(id.clone(), family, "S-1".into(), quirks, bank.clone());
         let order = Arc::new(AtomicU64::new(0));
-        let stage = Arc::new(Stage::new(terminal, family, Clock::starting_at(START_OF_TIME), order));
+        let stage = Arc::new(Stage::new(terminal, family, family == Family::P6x, Clock::starting_at(START_OF_TIME), order));
         stage.connected();
         Self { terminal: SimHandle { id, family, bank, stage: Arc::clone(&stage) }, stage }
     }

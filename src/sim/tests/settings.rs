@@ -79,6 +79,7 @@ fn tls_needs_files_that_fit() {
         (sound.replace("a.pem", "b.pem"), "terminals[0].listen.cert: "),
         (format!("{sound}, client_ca = \"@/none\""), "terminals[0].listen.client_ca: "),
         (format!("{sound}, tcp = \"127.0.0.1:1\""), "terminals[0].listen: "),
+        ("tcp = \"127.0.0.1:1\", pty = \"x\"".to_owned(), "terminals[0].listen: "),
         ("tcp = \"127.0.0.1:1\", client_ca = \"@/a.pem\"".to_owned(), "terminals[0].listen: "),
     ] {
         let said = parse(&listen).unwrap_err().to_string();

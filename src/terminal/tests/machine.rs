@@ -7,7 +7,7 @@ use crate::journal::record::Cause;
 use crate::link::Outcome;
 use crate::protocol::request::{Options, Protocol, Setup, TimeoutAction};
 use crate::protocol::response::{Ids, Reason, Response, SessionList, Status, TerminalState, Verdict};
-use crate::protocol::{Family, Request};
+use crate::protocol::{BlockFormat, Family, Request};
 use crate::terminal::machine::{Action, Machine, Phase, Plan};
 use crate::time::Timestamp;
 
@@ -15,15 +15,18 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(1_700_000_000_000 + seconds * 1000)
 }
 
-fn machine(family: Family, serial_number: Option<&str>) -> Machine {
-    let plan = Plan {
+fn plan(family: Family, serial_number: Option<&str>) -> Plan {
+    Plan {
         family,
         serial_number: serial_number.map(str::to_owned),
         options: Options(0x0F),
         setup: Setup { timeout_seconds: 86_400, action: TimeoutAction::Void },
         keepalive: Duration::from_secs(15),
-    };
-    Machine::new(plan, at(0))
+    }
+}
+
+fn machine(family: Family, serial_number: Option<&str>) -> Machine {
+    Machine::new(plan(family, serial_number), at(0))
 }
 
 fn answers() -> Vec<(&'static str, Response)> {
@@ -178,6 +181,31 @@ fn the_state_follows_what_the_terminal_says() {
     assert_eq!(machine.state_name(), "wait_card");
     answer(&mut machine, Response::Status(Status { state: TerminalState::WaitAuth, running: true }));
     assert_eq!(machine.state_name(), "wait_auth");
+}
+
+/// Where the extended block is wanted, a terminal that does not answer Reset may still use it, or not use it any more.
+#[test]
+fn a_reset_that_comes_to_nothing_is_sent_in_the_other_format() {
+    use BlockFormat::{Default, Extended};
+    let mut machine = machine(Family::Apollo, None);
+    assert_eq!(machine.format(), Default);
+    for expected in [Extended, Default, Extended] {
+        machine.opened(at(1));
+        machine.lost();
+        assert_eq!(machine.format(), expected);
+    }
+    // This one was understood.
+    machine.opened(at(2));
+    answer(&mut machine, Response::Result(Verdict::Ok));
+    machine.lost();
+    assert_eq!(machine.format(), Extended);
+
+    let mut plan = plan(Family::Apollo, None);
+    plan.options = Options(0x0B);
+    let mut plain = Machine::new(plan, at(0));
+    plain.opened(at(1));
+    plain.lost();
+    assert_eq!(plain.format(), Default);
 }
 
 /// The link is asked for a sign of life when it has been silent, once at a time, and only when it is set up.
