@@ -234,6 +234,7 @@ pub(crate) fn opened() -> Session {
         id: SESSION.parse().unwrap(),
         version: 1,
         terminal: "bay-01".parse().unwrap(),
+        device: None,
         connector: Some(Connector(1)),
         reference: Some(SessionReference(4711)),
         caller_reference: Some("plug 7".to_owned()),

@@ -11,9 +11,13 @@ use tracing::warn;
 
 use crate::config;
 use crate::id::TerminalId;
+use crate::journal::record::Device;
 use crate::journal::{Entry, Fact, Record};
+use crate::link;
+use crate::session::Session;
 use crate::session::ledger::Ledger;
 use crate::terminal::TerminalSettings;
+use crate::terminal::change::Change;
 use crate::time::{Clock, Timestamp};
 
 /// What the journal does not know yet of these terminals, as entries that tell it.
@@ -36,42 +40,58 @@ pub(super) fn told(records: Vec<Record>) -> impl Iterator<Item = (TerminalId, Va
     })
 }
 
-/// How to reach terminals that are not among the configured ones, or not as the device on which something was opened. Of the others
-/// the newest settings, so that questions about what has ended on them can be answered.
+/// How to reach terminals on which something is open, and which are not among the configured ones or may be other devices there. Of those
+/// that are not configured and have nothing open the newest settings, so that questions about what has ended can be answered.
 pub(super) fn former(configured: &[TerminalSettings], ledger: &Ledger) -> Vec<TerminalSettings> {
-    let mut oldest: BTreeMap<&TerminalId, Timestamp> = BTreeMap::new();
+    let mut open: BTreeMap<&TerminalId, Vec<&Session>> = BTreeMap::new();
     for session in ledger.sessions().filter(|session| !session.ended()) {
-        let since = oldest.entry(&session.terminal).or_insert(session.created_at);
-        *since = session.created_at.min(*since);
+        open.entry(&session.terminal).or_default().push(session);
     }
     let mut former = Vec::new();
     for (id, known) in ledger.configured() {
-        let opened = oldest.get(id);
-        let Some(kept) = device(known, opened.copied()) else { continue };
         let present = configured.iter().find(|settings| settings.id == *id);
-        if present.is_some_and(|present| same_device(kept, &config::remember(present))) {
+        let Some(sessions) = open.get(id) else {
+            let newest = known.last().filter(|_| present.is_none());
+            former.extend(newest.and_then(|(_, kept)| config::recall(id, kept).ok()));
             continue;
+        };
+        let not_there = |device: &Device| present.is_none_or(|present| device.may_be_another(present));
+        let devices =
+            sessions.iter().filter_map(|session| session.device.clone().or_else(|| device(id, known, session.created_at)));
+        let settings = match devices.into_iter().find(not_there) {
+            Some(device) => leading_to(&device, id, known).map(|settings| over_its_link(&device, settings, present)),
+            None if present.is_some() => continue,
+            None => None,
+        };
+        if settings.is_none() {
+            warn!(terminal = %id, "what the journal remembers of this former terminal is of no use");
         }
-        match config::recall(id, kept) {
-            Ok(settings) => former.push(settings),
-            Err(mistakes) if opened.is_some() => {
-                warn!(terminal = %id, error = %mistakes, "what the journal remembers of this former terminal is of no use");
-            }
-            Err(_) => {}
-        }
+        former.extend(settings);
     }
     former
 }
 
-/// The newest settings of the device that had the name at that time; the newest of all without a time.
-fn device(known: &[(Timestamp, Value)], at: Option<Timestamp>) -> Option<&Value> {
-    let Some(at) = at else { return known.last().map(|(_, kept)| kept) };
+/// The device that had the name at that time, as far as its settings tell. Earlier versions did not say on which one they opened something.
+fn device(id: &TerminalId, known: &[(Timestamp, Value)], at: Timestamp) -> Option<Device> {
     let (_, then) = known.iter().rfind(|(since, _)| *since <= at).or_else(|| known.first())?;
-    known.iter().rfind(|(_, kept)| same_device(kept, then)).map(|(_, kept)| kept)
+    config::recall(id, then).ok().map(|settings| Device::of(&settings, None))
 }
 
-/// Whether these may be the settings of one device: its family is the same, and no two serial numbers say that it is not.
-fn same_device(one: &Value, other: &Value) -> bool {
-    let serial_numbers = (one.get("serial_number"), other.get("serial_number"));
-    one.get("family") == other.get("family") && !matches!(serial_numbers, (Some(one), Some(other)) if one != other)
+/// The newest settings that lead to this device and to no other.
+fn leading_to(device: &Device, id: &TerminalId, known: &[(Timestamp, Value)]) -> Option<TerminalSettings> {
+    let recalled = known.iter().rev().filter_map(|(_, kept)| config::recall(id, kept).ok());
+    recalled.into_iter().find(|settings| !device.may_be_another(settings))
+}
+
+/// Set-up is to refuse any other device on that link. A terminal that is configured otherwise only in its link follows everything else.
+fn over_its_link(device: &Device, former: TerminalSettings, present: Option<&TerminalSettings>) -> TerminalSettings {
+    let serial_number = device.serial_number.clone().or_else(|| former.serial_number.clone());
+    let former = TerminalSettings { serial_number, ..former };
+    match present.filter(|present| !Change::between(&former, present).replaces) {
+        Some(present) => {
+            let link = link::Settings { address: former.link.address, ..present.link.clone() };
+            TerminalSettings { link, serial_number: former.serial_number, ..present.clone() }
+        }
+        None => former,
+    }
 }

@@ -22,7 +22,7 @@ use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Inner;
-use super::reconfigure::{TAKEN_OUT, by_name};
+use super::reconfigure::by_name;
 use super::restart::{History, Reason, Verdict};
 use super::supervision::Supervision;
 
@@ -70,7 +70,7 @@ pub(super) struct FleetActor {
     pub(super) settling: Option<SpawnHandle>,
     /// Terminals that take no new card flows when they begin, by somebody's wish.
     pub(super) drained: BTreeSet<TerminalId>,
-    /// Terminals that are not configured as they were, and had something open when the program was last stopped.
+    /// Terminals that run as they were when the program was last stopped, since something is open on them.
     leavers: Vec<TerminalSettings>,
     arbiters: Vec<ArbiterHandle>,
     dealt: usize,
@@ -312,8 +312,7 @@ impl Actor for FleetActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         for settings in std::mem::take(&mut self.leavers) {
-            warn!(terminal = %settings.id, "it is not configured as it was, and something is open on it: it goes on until nothing is");
-            self.begin(ctx, settings, Some(TAKEN_OUT.to_owned()));
+            self.go_on_as_before(ctx, settings);
         }
         self.settle(ctx);
     }

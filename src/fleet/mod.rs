@@ -62,7 +62,7 @@ use watch::Watch;
 pub struct Settings {
     /// Its terminals.
     pub terminals: Vec<TerminalSettings>,
-    /// What the journal remembers of terminals that are not among them, or not with this family.
+    /// What the journal remembers of terminals that are not among them, or may be other devices there.
     pub remembered: Vec<TerminalSettings>,
     /// How failures are met.
     pub supervision: Supervision,
@@ -451,10 +451,14 @@ impl Fleet {
             Some(_) => None,
         });
         let (open, _) = self.inner.board.sessions(&Filter { undisposed: true, limit: usize::MAX, ..Filter::default() });
-        let strangers = open
-            .into_iter()
-            .filter(|session| !self.inner.places.has(&session.terminal))
-            .map(|session| format!("session {} is open on {}, which is not configured", session.id, session.terminal));
+        let strangers = open.into_iter().filter_map(|session| {
+            let terminal = &session.terminal;
+            if !self.inner.places.has(terminal) {
+                return Some(format!("session {} is open on {terminal}, which is not configured", session.id));
+            }
+            let waits = self.inner.board.terminal(terminal)?.refuses_cards.filter(|refusing| refusing.reason == "waiting")?;
+            Some(format!("session {} is open on {terminal}, which cannot run: {}", session.id, waits.why))
+        });
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()
     }
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What is open on a device can be disposed of on that device alone. So a link that leads elsewhere is followed only when nothing is
-//! open behind the old one, or when the serial number says that the same device answers there.
+//! open behind the old one, or when the serial number says that the same device answers there. When the program begins, those on which
+//! something is open run as they were, and what is configured waits in the same way: a restart follows nothing that a reload would not.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,9 +20,9 @@ use futures_util::future::join_all;
 use tracing::{debug, error, info, warn};
 
 use crate::id::TerminalId;
-use crate::journal::record::DeadManAction;
+use crate::journal::record::{DeadManAction, Device};
 use crate::journal::{Entry, Fact};
-use crate::session::Refusal;
+use crate::session::{Refusal, Session};
 use crate::terminal::change::Change;
 use crate::terminal::configure::{Configure, Leave};
 use crate::terminal::view::{LinkState, View};
@@ -38,7 +39,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a terminal that is configured no more takes no cards.
-pub(super) const TAKEN_OUT: &str = "it was taken out of the configuration, and goes when nothing is open on it";
+const TAKEN_OUT: &str = "it was taken out of the configuration, and goes when nothing is open on it";
+
+/// Why a terminal that is configured as another device takes no cards.
+const ANOTHER_DEVICE: &str = "it is another device now, which follows when nothing is open on the one before";
 
 /// What became of another configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +76,19 @@ pub(super) fn by_name(terminals: Vec<TerminalSettings>) -> BTreeMap<TerminalId, 
 }
 
 impl FleetActor {
+    /// The program begins, and something is open on a terminal that is not configured like this any more.
+    pub(super) fn go_on_as_before(&mut self, ctx: &mut Context<Self>, settings: TerminalSettings) {
+        let terminal = settings.id.clone();
+        let wanted = self.configured.get(&terminal).cloned();
+        let leaving = match &wanted {
+            None => Some(TAKEN_OUT),
+            Some(wanted) => Change::between(&settings, wanted).replaces.then_some(ANOTHER_DEVICE),
+        };
+        self.begin(ctx, settings, leaving.map(str::to_owned));
+        let why = wanted.map_or_else(|| leaving.map(str::to_owned), |wanted| self.waits_for(&wanted));
+        warn!(%terminal, why, "it is not configured as it was, and something is open on it: it goes on as it was until nothing is");
+    }
+
     /// Lets everybody begin, or change, who waits for nobody.
     pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
         for terminal in self.waiting.keys().cloned().collect::<Vec<_>>() {
@@ -95,7 +112,8 @@ impl FleetActor {
                 None => self.begin(ctx, wanted, None),
             }
         }
-        self.inner.watch.strand(&self.inner.places.names());
+        // What is open on one that waits, and whose own device nobody knows how to reach, is nobody's.
+        self.inner.watch.strand(&self.members.keys().cloned().collect::<Vec<_>>());
         // Who waits for sessions of somebody who stays is told by nobody that they are over.
         if let Some(before) = self.settling.take() {
             ctx.cancel_future(before);
@@ -107,17 +125,21 @@ impl FleetActor {
 
     /// Why a terminal cannot run yet, or not yet with its new settings.
     fn waits_for(&self, wanted: &TerminalSettings) -> Option<String> {
-        if let Some(member) = self.members.get(&wanted.id) {
-            let open = self.open_on_board(&wanted.id).len();
-            if Change::between(&member.settings, wanted).replaces {
-                return Some("it is another device now, which follows when nothing is open on the one before".to_owned());
-            }
-            if open > 0 && self.may_lead_elsewhere(&member.settings, wanted) {
-                return Some(format!(
-                    "{open} sessions are open on it, and its new link may lead to another device: it follows when they are over, or \
-                     at once with a serial_number that is this device's"
-                ));
-            }
+        if self.members.get(&wanted.id).is_some_and(|member| Change::between(&member.settings, wanted).replaces) {
+            return Some(ANOTHER_DEVICE.to_owned());
+        }
+        let open = self.open_on_board(&wanted.id);
+        if let Some(device) =
+            open.iter().filter_map(|session| self.device(session)).find(|device| device.may_be_another(wanted))
+        {
+            let proof =
+                device.serial_number.map(|own| format!(", or at once with serial_number = {own:?}")).unwrap_or_default();
+            return Some(format!(
+                "{} sessions are open on the device at {}, and another one may answer with its new settings: it follows when they are \
+                 over{proof}",
+                open.len(),
+                device.place
+            ));
         }
         let in_the_way = |member: &&Member| {
             let settings = &member.settings;
@@ -129,12 +151,13 @@ impl FleetActor {
         Some(format!("it has the link of {}{configured} still has something open", other.settings.id))
     }
 
-    /// Whether nobody can say that the same device answers behind the new link.
-    fn may_lead_elsewhere(&self, before: &TerminalSettings, after: &TerminalSettings) -> bool {
-        let identity = self.inner.board.terminal(&before.id).and_then(|view| view.identity.clone());
-        let known = before.serial_number.clone().or(identity.map(|identity| identity.serial_number));
-        before.link.address.place() != after.link.address.place()
-            && (after.serial_number.is_none() || after.serial_number != known)
+    /// On which device a session is open; of what an earlier version has opened, the one to which its terminal is linked.
+    fn device(&self, session: &Session) -> Option<Device> {
+        let linked = || {
+            let identity = self.inner.board.terminal(&session.terminal).and_then(|view| view.identity);
+            self.members.get(&session.terminal).map(|member| Device::of(&member.settings, identity.as_ref()))
+        };
+        session.device.clone().or_else(linked)
     }
 
     fn keep_waiting(&mut self, wanted: &TerminalSettings, why: String) {

@@ -149,6 +149,7 @@ async fn doubt_ends_with_the_terminals_own_timer() {
                 amount: Some(Amount::from_minor(5000)),
                 currency: "EUR".parse().unwrap(),
                 idempotency: None,
+                device: None,
             },
             Fact::AuthoriseIntended { card: None, dead_man: DeadMan { at: Some(long_ago), action } },
             Fact::AuthoriseUnanswered { cause: Cause::LinkLost },

@@ -93,6 +93,9 @@ pub enum Fact {
         currency: Currency,
         /// The request that asked for it, so that a repetition finds it again.
         idempotency: Option<Idempotency>,
+        /// Where it takes place; earlier versions did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<Device>,
     },
     /// A card was read, and somebody must say whether to go on (`policy.authorise = "ask"`).
     CardRead {
@@ -329,6 +332,17 @@ pub enum Origin {
     Scan,
     /// The terminal holds it and nobody here knows why.
     Orphan,
+}
+
+/// The device on which a session takes place. Its terminal's name and its address may come to mean another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its family, as in the configuration.
+    pub family: String,
+    /// Where its link leads to.
+    pub place: String,
+    /// Its serial number; none when nobody knows it.
+    pub serial_number: Option<String>,
 }
 
 /// A request that is remembered, so that its repetition gives the same session.

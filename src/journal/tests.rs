@@ -37,6 +37,7 @@ fn opened(number: u8, on: &str) -> Entry {
         amount: Some(Amount::from_minor(5000)),
         currency: "EUR".parse::<Currency>().unwrap(),
         idempotency: None,
+        device: None,
     };
     Entry { at: at(i64::from(number)), terminal: terminal(on), session: Some(session(number)), fact }
 }

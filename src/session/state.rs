@@ -13,7 +13,8 @@
 use crate::card::Card;
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
 use crate::journal::record::{
-    AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Entry, Fact, Idempotency, Learned, Origin, Outcome,
+    AtEnd, CancelledBy, Cause, ConfirmedBy, DeadMan, DecidedBy, Decision, Device, Entry, Fact, Idempotency, Learned, Origin,
+    Outcome,
 };
 use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
@@ -30,6 +31,8 @@ pub struct Session {
     pub version: u64,
     /// Where it takes place.
     pub terminal: TerminalId,
+    /// On which device; none when an earlier version has opened it.
+    pub device: Option<Device>,
     /// For which plug; none for an orphan.
     pub connector: Option<Connector>,
     /// The number sent with Start Session; none for an orphan.
@@ -268,13 +271,16 @@ impl Session {
         let (Some(id), Some(terminal)) = (entry.session, entry.terminal.clone()) else {
             return Err(Illegal::NotOfSession(kind));
         };
-        let Fact::Opened { origin, connector, reference, caller_reference, amount, currency, idempotency } = &entry.fact else {
+        let Fact::Opened { origin, connector, reference, caller_reference, amount, currency, idempotency, device } =
+            &entry.fact
+        else {
             return Err(Illegal::Order { fact: kind, state: "none" });
         };
         Ok(Self {
             id,
             version: 1,
             terminal,
+            device: device.clone(),
             connector: *connector,
             reference: *reference,
             caller_reference: caller_reference.clone(),

@@ -101,6 +101,7 @@ fn opened() -> Fact {
         amount: Some(minor(5000)),
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     }
 }
 
@@ -113,6 +114,7 @@ fn orphan() -> Fact {
         amount: None,
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     }
 }
 

@@ -226,6 +226,7 @@ impl TerminalActor {
                 amount: None,
                 currency: self.around.currency,
                 idempotency: None,
+                device: Some(self.device()),
             },
         );
         self.orphans_opening = self.orphans_opening.saturating_add(1);

@@ -162,6 +162,7 @@ impl TerminalActor {
                 amount: self.scan_amount,
                 currency: self.around.currency,
                 idempotency: None,
+                device: Some(self.device()),
             },
         );
         self.turns.flow = Flow::CardRead(Owner::Session(id));

@@ -7,8 +7,8 @@
 //!   `admission`: why it takes no cards.
 //!   [`requests`]: what people ask of it; [`asking`]: any other message, for integrators. `comparison`: how it is reconciled.
 //!   [`world`]: what it needs of others, and says to them.
-//! * [`settings`]: what the operator has configured; [`change`]: what another configuration changes of it, pure; [`configure`]: how a
-//!   terminal that runs follows it. [`view`]: what a reader sees.
+//! * [`settings`]: what the operator has configured; [`change`]: what another configuration changes of it, and [`device`]: whether it
+//!   may lead to another device, both pure; [`configure`]: how a terminal that runs follows it. [`view`]: what a reader sees.
 
 pub mod actor;
 mod admission;
@@ -17,6 +17,7 @@ pub mod change;
 mod children;
 mod comparison;
 pub mod configure;
+pub mod device;
 mod flow;
 mod link;
 pub mod machine;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::id::{Connector, SessionId, SessionReference};
-use crate::journal::record::{CancelledBy, Idempotency, Origin, Trigger};
+use crate::journal::record::{CancelledBy, Device, Idempotency, Origin, Trigger};
 use crate::journal::{Entry, Fact, Record};
 use crate::money::Amount;
 use crate::session::actor::Deliver;
@@ -132,6 +132,11 @@ impl TerminalActor {
         }
     }
 
+    /// Where a new session takes place.
+    pub(super) fn device(&self) -> Device {
+        Device::of(&self.settings, self.machine.identity())
+    }
+
     /// The first fact of a new session.
     pub(super) fn opening(&self, session: SessionId, fact: Fact) -> Entry {
         Entry { at: self.now(), terminal: Some(self.id().clone()), session: Some(session), fact }
@@ -164,6 +169,7 @@ impl Handler<Open> for TerminalActor {
                 amount: Some(open.amount),
                 currency: self.around.currency,
                 idempotency: open.idempotency,
+                device: Some(self.device()),
             },
         );
         // The flow is taken before the journal answers, so that nobody else gets it meanwhile.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use quittance::sim::{Command as Heard, Listen, SimConfig, TlsListen, TlsVersions};
+use quittance::sim::{Command as Heard, Fault, Listen, SimConfig, TlsListen, TlsVersions};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,18 @@ fn with(text: &str, terminal: &str, that: &str, this: &str) -> String {
     let before = block(text, terminal);
     assert!(before.contains(that), "{before}");
     text.replace(&before, &before.replace(that, this))
+}
+
+fn link(block: &str) -> String {
+    block.lines().find(|line| line.starts_with("link = ")).unwrap().to_owned()
+}
+
+fn exchange_links(rig: &Rig, one: &str, other: &str) {
+    rig.configure(|text| {
+        let (one, other) = (block(&text, one), block(&text, other));
+        let text = text.replace(&other, &other.replace(&link(&other), &link(&one)));
+        text.replace(&one, &one.replace(&link(&one), &link(&other)))
+    });
 }
 
 fn reload(rig: &Rig) -> Value {
@@ -224,12 +236,7 @@ fn links_are_not_exchanged_under_a_hold() {
     let rig = Rig::builder().apollos(2).start();
     let held = rig.approve(APOLLO, 5000);
     let before = (set_ups(&rig, APOLLO), set_ups(&rig, OTHER));
-    rig.configure(|text| {
-        let (one, other) = (block(&text, APOLLO), block(&text, OTHER));
-        let link = |block: &str| block.lines().find(|line| line.starts_with("link = ")).unwrap().to_owned();
-        let text = text.replace(&other, &other.replace(&link(&other), &link(&one)));
-        text.replace(&one, &one.replace(&link(&one), &link(&other)))
-    });
+    exchange_links(&rig, APOLLO, OTHER);
     let told = reload(&rig);
     let waiting: Vec<_> = told["waiting"].as_array().unwrap().iter().map(|waits| &waits["terminal"]).collect();
     assert_eq!(waiting, [APOLLO, OTHER], "{told}");
@@ -241,6 +248,92 @@ fn links_are_not_exchanged_under_a_hold() {
     });
     rig.wait_ready();
     end(&rig);
+}
+
+/// A restart follows no link that a reload would not: each hold is disposed of on the device that has it, though the other one knows a hold
+/// by the same number. The links are exchanged when both are over.
+#[test]
+fn links_are_not_exchanged_under_holds_by_a_restart() {
+    for reloaded in [true, false] {
+        let rig = Rig::builder().apollos(2).start();
+        let held = [(APOLLO, 5000, 1500), (OTHER, 4000, 1000)].map(|(terminal, hold, taken)| {
+            rig.terminal(terminal).set_quirks(|quirks| quirks.reuse_ids = true);
+            (terminal, rig.approve(terminal, hold), taken)
+        });
+        let number = |session: &str| rig.session(session)["terminal_session_id"].clone();
+        assert_eq!(number(&held[0].1), number(&held[1].1));
+        exchange_links(&rig, APOLLO, OTHER);
+        if reloaded {
+            assert_eq!(reload(&rig)["waiting"].as_array().unwrap().len(), 2);
+        }
+        rig.kill9();
+        rig.start_again();
+        for (terminal, session, amount) in &held {
+            assert_eq!(rig.commit(session, *amount)["state"], "committed");
+            assert_eq!((rig.taken(session), rig.terminal(terminal).count(Heard::Commit)), (Some(*amount), 1));
+        }
+        let waits = || reload(&rig)["waiting"] != json!([]);
+        rig.until("the links are exchanged", || (!waits()).then_some(()));
+        rig.wait_ready();
+        let session = rig.open(APOLLO, 700);
+        rig.tap(OTHER, &rig.new_card());
+        rig.wait_state(&session, "approved");
+        assert_eq!(rig.void(&session)["state"], "voided");
+        end(&rig);
+    }
+}
+
+/// A P6X lists what it holds. Asked in another one's place, its list would say that a commit is done which never arrived, and that the hold
+/// is nobody's.
+#[test]
+fn a_lost_commit_is_not_looked_for_on_another_device() {
+    let rig = Rig::builder().p6xs(2).timeout("commit", "\"2s\"").start();
+    let held = rig.approve(P6X, 5000);
+    rig.terminal(P6X).plan(Heard::Commit, Fault::LoseRequest);
+    let (status, body) = rig.api.post(&format!("/v1/sessions/{held}/commit?wait=0"), &json!({ "amount": 1500 }));
+    assert_eq!(status, 202, "{body}");
+    rig.until("attempted", || (rig.terminal(P6X).count(Heard::Commit) == 1).then_some(()));
+    rig.kill9();
+    exchange_links(&rig, P6X, "p6x-2");
+    rig.start_again();
+    let ended = rig.wait_state(&held, "committed");
+    assert_eq!(ended["disposal"]["confirmed_by"], "result_ok", "{ended}");
+    assert_eq!(rig.taken(&held), Some(1500));
+    end(&rig);
+}
+
+/// A terminal has moved for good while it held something. Both restart and reload say with which serial number its new link is followed at
+/// once, and with that they do.
+#[test]
+fn a_terminal_that_has_moved_shows_its_serial_number() {
+    let rig = Rig::builder().apollos(1).connectors(2).start();
+    let held = [rig.approve(APOLLO, 5000), rig.approve(APOLLO, 4000)];
+    rig.kill9();
+    rig.configure(|text| {
+        text.replace("\"127.0.0.1:", "\"localhost:").replace("listen = \"localhost:", "listen = \"127.0.0.1:")
+    });
+    let proof = "or at once with serial_number = ";
+    rig.start_again();
+    assert!(rig.said().contains("it goes on as it was") && rig.said().contains(proof), "{}", rig.said());
+    let told = reload(&rig);
+    let why = told["waiting"][0]["why"].as_str().unwrap().to_owned();
+    let (before, serial_number) = why.split_once(proof).unwrap();
+    assert!(before.contains("2 sessions are open on the device at 127.0.0.1:"), "{why}");
+
+    let wrong = |text: String| with(&text, APOLLO, "connectors", "serial_number = \"of-another\"\nconnectors");
+    rig.configure(wrong);
+    assert_eq!(reload(&rig)["waiting"][0]["terminal"], APOLLO);
+    rig.configure(|text| text.replace("\"of-another\"", serial_number));
+    let told = reload(&rig);
+    assert_eq!(told["waiting"], json!([]), "{told}");
+    rig.wait_ready();
+    assert_eq!(rig.commit(&held[0], 1500)["state"], "committed");
+    rig.kill9();
+    rig.start_again();
+    assert_eq!(rig.said().matches("it goes on as it was").count(), 1, "followed, and not only for this run");
+    assert_eq!(rig.commit(&held[1], 1000)["state"], "committed");
+    assert_eq!(held.map(|session| rig.taken(&session)), [Some(1500), Some(1000)]);
+    rig.finish();
 }
 
 /// A file that is no good changes nothing, and says everything that is wrong with it.
@@ -349,4 +442,40 @@ fn a_stranded_hold_is_told_and_found_again() {
     assert_eq!(rig.commit(&held, 1500)["state"], "committed");
     assert_eq!(rig.taken(&held), Some(1500));
     rig.finish();
+}
+
+/// Nobody knows how to reach the device on which something is open, and its name has another link now: that one is not asked about the hold.
+#[test]
+fn a_stranded_hold_is_not_looked_for_on_another_device() {
+    const DEVICE: &str = "bay-07";
+    let folder = tempfile::tempdir().unwrap();
+    let ca = Authority::new(folder.path(), "ca");
+    let identity = ca.sign("device", &["127.0.0.1"]);
+    let tls = TlsListen { address: "127.0.0.1:0".parse().unwrap(), identity, client_ca: None, versions: TlsVersions::Both };
+    let device = SimConfig { listen: Listen::Tls(Box::new(tls)), ..SimConfig::apollo(DEVICE.parse().unwrap()) };
+    let tls = format!("{{ tls = \"ADDRESS\", ca = \"{}\" }}", ca.file().display());
+    let rig = Rig::builder().apollos(1).connectors(2).other(device, tls).start();
+    let held = rig.approve(DEVICE, 5000);
+
+    rig.kill9();
+    rig.configure(|text| {
+        let (place, moved) = (link(&block(&text, APOLLO)), link(&block(&text, DEVICE)));
+        without(&text, APOLLO).replace(&moved, &place)
+    });
+    let elsewhere = folder.path().join("elsewhere.pem");
+    std::fs::rename(ca.file(), &elsewhere).unwrap();
+    rig.start_unready();
+    assert_eq!(rig.metric("quittance_sessions_stranded", &[]), 1.0);
+    let (status, body) = rig.api.get("/readyz");
+    assert!(status == 503 && body["reasons"].to_string().contains(&format!("{held} is open on {DEVICE}")), "{body}");
+    let (status, body) = rig.api.post(&format!("/v1/sessions/{held}/commit"), &json!({ "amount": 100 }));
+    assert_eq!((status, &body["code"]), (503, &json!("terminal_not_ready")), "{body}");
+
+    rig.kill9();
+    std::fs::rename(&elsewhere, ca.file()).unwrap();
+    rig.start_again();
+    assert_eq!(rig.metric("quittance_sessions_stranded", &[]), 0.0);
+    assert_eq!(rig.commit(&held, 1500)["state"], "committed");
+    assert_eq!((rig.taken(&held), rig.terminal(APOLLO).count(Heard::Commit)), (Some(1500), 0));
+    end(&rig);
 }

@@ -22,6 +22,7 @@ fn opened(number: u8) -> Session {
             amount: Some(Amount::from_minor(5000)),
             currency: "EUR".parse().unwrap(),
             idempotency: Some(Idempotency { key: format!("key-{number}"), digest: "d".to_owned() }),
+            device: None,
         },
     ))
     .unwrap()

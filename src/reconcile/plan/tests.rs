@@ -37,6 +37,7 @@ fn session(number: u8, last: i64, facts: Vec<Fact>) -> Session {
         amount: Some(Amount::from_minor(5000)),
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     };
     let mut session = Session::opened(&entry(opened)).unwrap();
     for fact in facts {

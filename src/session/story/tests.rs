@@ -43,6 +43,7 @@ fn opened(origin: Origin) -> Fact {
         amount: ours.then(|| minor(5000)),
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     }
 }
 

@@ -114,11 +114,12 @@ fn a_word_in_every_state() {
 #[test]
 fn a_session_that_begins_with_a_card_asks_too() {
     let scanned = || {
-        let Fact::Opened { connector, reference, caller_reference, amount, currency, idempotency, .. } = opened() else {
+        let Fact::Opened { connector, reference, caller_reference, amount, currency, idempotency, device, .. } = opened()
+        else {
             unreachable!()
         };
         let origin = Origin::Scan;
-        Fact::Opened { origin, connector, reference, caller_reference, amount, currency, idempotency }
+        Fact::Opened { origin, connector, reference, caller_reference, amount, currency, idempotency, device }
     };
     let mut asks = Life::with(asking(Apollo), scanned());
     assert_eq!(asks.does(Input::CardRead(card())), []);

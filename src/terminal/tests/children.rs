@@ -41,6 +41,7 @@ fn held(session: u8, second: i64, learned: Learned, number: u32) -> Session {
         amount: None,
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     };
     let opened = Session::opened(&entry(second, opened)).unwrap();
     facts.into_iter().fold(opened, |session, fact| session.after(&entry(second, fact)).unwrap())

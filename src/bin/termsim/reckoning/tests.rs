@@ -30,6 +30,7 @@ fn ledger_of(sessions: Vec<(u8, Timestamp, Vec<Fact>)>) -> Ledger {
             amount: Some(amount(5000)),
             currency: "EUR".parse().unwrap(),
             idempotency: None,
+            device: None,
         };
         let intended = Fact::AuthoriseIntended { card: None, dead_man: DEAD_MAN };
         for fact in [opened, intended].into_iter().chain(facts) {
