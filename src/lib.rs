@@ -15,8 +15,8 @@
 //!  4                   reconcile   our memory against the terminal's
 //!  3                    session   one attempt to take money
 //!  2        link · recorder  journal                sim   the other side of the wire, for tests and
-//!  1          protocol        metrics                      `termsim`; knows rows 0 and 1 only, and the
-//!  0      id · money · time · random · card · tls                  orchestrator never imports it
+//!  1          protocol        metrics                      `termsim`; knows protocol and row 0 only, and
+//!  0      id · money · time · random · card · tls                  the orchestrator never imports it
 //! ```
 //!
 //! A file imports its own row and lower ones; `tests/suite/tidy.rs` sees to it.

@@ -24,7 +24,7 @@ struct Alive {
 
 /// Whether it can do its work, and why not.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({ "ready": false, "reasons": ["bay-01 is not reconciled"] }))]
+#[schema(example = json!({ "ready": false, "reasons": ["bay-01 is not reconciled yet"] }))]
 struct Ready {
     ready: bool,
     /// In words; empty when it is ready.
@@ -39,7 +39,8 @@ async fn healthz() -> HttpResponse {
 
 /// Is it ready?
 ///
-/// The journal can be written, and every terminal is reconciled or known to be down.
+/// The journal is sound and takes records in time, every terminal is reconciled or known to be down, and nothing is open on a terminal that
+/// nobody knows how to reach.
 #[utoipa::path(get, path = "/readyz", operation_id = "get_readiness",
     responses((status = 200, description = "It is.", body = Ready),
         (status = 503, description = "It is not; here is why.", body = Ready,

@@ -1,5 +1,5 @@
 //! What the journal remembers of the terminals' settings: what it must still be told, and what is to become of terminals that are not
-//! configured as they were when something was opened on them. Pure.
+//! configured as they were when something was opened on them.
 
 #[cfg(test)]
 mod tests;

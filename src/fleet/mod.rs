@@ -45,7 +45,7 @@ use crate::terminal::asking::Ask;
 use crate::terminal::requests::{Drain, Instruct, Open, Reconcile, Reconnect};
 use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::Observer;
-use crate::terminal::{TerminalActor, TerminalSettings};
+use crate::terminal::{Reason, TerminalActor, TerminalSettings};
 use crate::time::{Clock, Timestamp};
 
 pub use reconfigure::Applied;
@@ -432,7 +432,8 @@ impl Fleet {
         self.inner.journal.reconciliations(terminal, limit).await.map_err(unreadable)
     }
 
-    /// Why the fleet is not ready; empty when the journal is writable and every terminal is reconciled or known to be down.
+    /// Why the fleet is not ready; empty when the journal is sound and takes records in time, every terminal is reconciled or known to be
+    /// down, and nothing is open on a terminal that nobody knows how to reach.
     pub fn unready(&self) -> Vec<String> {
         let journal = match self.inner.journal.health() {
             Health::Writable => None,
@@ -456,7 +457,8 @@ impl Fleet {
             if !self.inner.places.has(terminal) {
                 return Some(format!("session {} is open on {terminal}, which is not configured", session.id));
             }
-            let waits = self.inner.board.terminal(terminal)?.refuses_cards.filter(|refusing| refusing.reason == "waiting")?;
+            let waits =
+                self.inner.board.terminal(terminal)?.refuses_cards.filter(|refusing| refusing.reason == Reason::Waiting)?;
             Some(format!("session {} is open on {terminal}, which cannot run: {}", session.id, waits.why))
         });
         journal.into_iter().chain(unsound).chain(terminals).chain(strangers).collect()

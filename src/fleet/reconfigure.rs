@@ -26,7 +26,7 @@ use crate::session::{Refusal, Session};
 use crate::terminal::change::Change;
 use crate::terminal::configure::{Configure, Leave};
 use crate::terminal::view::{LinkState, View};
-use crate::terminal::{Refusing, TerminalSettings};
+use crate::terminal::{Reason, Refusing, TerminalSettings};
 
 use super::actor::{FleetActor, Member};
 use super::difference::{Difference, exclude_each_other};
@@ -178,7 +178,7 @@ impl FleetActor {
                     link: LinkState::Down,
                     draining: false,
                     leaving: false,
-                    refuses_cards: Some(Refusing { reason: "waiting", why: why.clone() }),
+                    refuses_cards: Some(Refusing { reason: Reason::Waiting, why: why.clone() }),
                     connectors: wanted.connectors,
                     undisposed: 0,
                     identity: None,

@@ -218,7 +218,7 @@ impl Observer for Watch {
             metrics.link_up(view.link == LinkState::Up);
             metrics.quarantined(view.link == LinkState::Quarantined);
             metrics.state(view.state);
-            metrics.set_refuses_cards(view.refuses_cards.as_ref().map(|refusing| refusing.reason));
+            metrics.set_refuses_cards(view.refuses_cards.as_ref().map(|refusing| refusing.reason.as_str()));
             metrics.set_dead_man_mismatch(view.timer_in_question && view.undisposed > 0);
         }
         self.board.publish_terminal(view);

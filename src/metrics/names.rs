@@ -181,12 +181,12 @@ pub(super) const DISPOSAL_ATTEMPTS: Name = Name {
 pub(super) const DISPOSALS_PENDING: Name = Name {
     name: "quittance_disposals_pending",
     kind: Kind::Gauge,
-    help: "Sessions whose commit or void is decided and that the terminal has not confirmed.",
+    help: "Sessions whose commit or void is decided and that the terminal has not confirmed; without uncertain ones.",
 };
 pub(super) const DISPOSALS_PAST_FIFTH_ATTEMPT: Name = Name {
     name: "quittance_disposals_past_fifth_attempt",
     kind: Kind::Gauge,
-    help: "Sessions whose commit or void has been sent five times or more and that the terminal has not confirmed.",
+    help: "Sessions whose commit or void has been sent five times or more and that the terminal has not confirmed; without uncertain ones.",
 };
 pub(super) const LEDGER_IMBALANCE: Name = Name {
     name: "quittance_ledger_imbalance",

@@ -174,7 +174,7 @@ fn names_of_other_modules_are_the_same_here() {
     assert_eq!(names::DISCREPANCY_KINDS, crate::journal::record::DiscrepancyKind::ALL.map(|kind| kind.as_str()));
     assert_eq!(names::FRAME_ERROR_KINDS[..6], crate::protocol::ProtocolError::KINDS);
     assert_eq!(names::STATES, crate::terminal::view::STATES);
-    assert_eq!(names::REFUSING_REASONS, crate::terminal::REASONS);
+    assert_eq!(names::REFUSING_REASONS, crate::terminal::Reason::ALL.map(crate::terminal::Reason::as_str));
 }
 
 /// A terminal that is gone has no series, so that no alert looks at its last words, and the others keep theirs; one that comes back

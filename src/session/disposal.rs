@@ -7,9 +7,10 @@
 //! | "not found" (0x0C) after doubt, or missing in two lists | it was carried out, unless the terminal's own timer may have come first |
 //! | the same, of a terminal that forgets sessions | uncertain: it may have forgotten this one |
 //! | "not found" to a first attempt | expired if the terminal's timer is past and voids, else uncertain |
-//! | wrong state, invalid, not ready (0x05, 0x0E, 0x11) | set up again, then the next step of the ladder |
+//! | wrong state, invalid, not ready (0x05, 0x0E, 0x11), or no reason from a P6X | set up again, then the next step of the ladder |
 //! | damaged on the way (0x04) | the same again at once, a few times |
-//! | anything else | the ladder; uncertain after five refusals, and asked on, slowly |
+//! | anything else | the next step of the ladder |
+//! | the fifth refusal by an Apollo | uncertain, and asked on, slowly; a P6X's list tells what there is to know |
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Why a request is refused. Each refusal answers the caller's next question: the code is stable, the text is for a person, and
-//! nothing has been changed or sent.
+//! Why a request is refused. Each refusal answers the caller's next question: the code is stable, and the text is for a person. Nothing
+//! has been changed or sent, but by the two that say so: [`Refusal::TerminalUnanswered`] and [`Refusal::UpdateDeclined`].
 
 use crate::id::{SessionId, TerminalId};
 use crate::money::Amount;
 
-/// A refused request. Nothing was done.
+/// A refused request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such terminal.

@@ -2,13 +2,16 @@
 //! at recovery alike, and it refuses what cannot follow.
 //!
 //! ```text
-//!  Opened ──► Authorising ─► Held ─► Disposing ─────────► Ended(Disposed)
-//!    │  │      ▲  │   │         │       │  ▲                    ▲
-//!    │  ▼      │  │   ▼         │       ▼  │ (a late decision)  │
-//!    │ CardRead┘  │ InDoubt ────┴──► Uncertain ─────────────────┘ (a later answer; or a person, see [`super::resolution`])
-//!    ▼  ▼         ▼   │ (no hold)
-//!  Ended(Declined | Cancelled | Failed): no hold was ever placed
+//!  Opened ─► CardRead ─► Authorising ───────► Held ─────► Disposing ─► Disposed
+//!    └── (no word needed) ──▲ │                │ ▲            │  ▲
+//!                             ▼                │ │            ▼  │ (decided late)
+//!                          InDoubt ─(a list)───┼─┘        Uncertain ─► Disposed (a late answer, a list, a person)
+//!                             │                └──────────────▲
+//!                             └─ (nobody can know) ───────────┘
 //! ```
+//!
+//! Before a hold it ends as Declined, Cancelled or Failed: no hold was ever placed. From InDoubt it ends as Failed, too, when a list shows no
+//! hold; from InDoubt, Held and Disposing as Disposed when the terminal's own timer has ended it.
 
 use crate::card::Card;
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};

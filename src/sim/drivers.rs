@@ -22,9 +22,9 @@ const CARDS_PER_TERMINAL: u32 = 100_000;
 pub struct Drivers {
     /// How long somebody takes to present a card; nobody comes when none.
     pub auto_tap: Option<Duration>,
-    /// Every how manieth card is declined.
+    /// Every Nth card is declined: this is N.
     pub decline_every: Option<u32>,
-    /// Every how manieth card is a badge, which cannot pay.
+    /// Every Nth card is a badge, which cannot pay.
     pub badge_every: Option<u32>,
     /// Which cards hold less than is asked for.
     pub partial: Option<Partial>,
@@ -38,7 +38,7 @@ pub struct Drivers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partial {
-    /// Every how manieth card is one.
+    /// Every Nth card is one.
     pub every: u32,
     /// How much they hold, minor units.
     pub amount: u32,

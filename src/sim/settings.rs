@@ -273,7 +273,7 @@ fn check(key: &str, drivers: &DriversSection, chances: &Chances, mistakes: &mut 
         ("partial.every", drivers.partial.map(|partial| partial.every)),
     ] {
         if every == Some(0) {
-            mistakes.push(format!("{key}.drivers.{name}: every how manieth card, so at least 1"));
+            mistakes.push(format!("{key}.drivers.{name}: every Nth card; N is at least 1"));
         }
     }
     for (name, chance, _) in chances.each() {

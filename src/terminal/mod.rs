@@ -34,6 +34,6 @@ pub mod view;
 pub mod world;
 
 pub use actor::TerminalActor;
-pub use admission::{REASONS, Refusing};
+pub use admission::{Reason, Refusing};
 pub use settings::TerminalSettings;
 pub use view::{Accepted, Identity, LinkState, View};

@@ -120,7 +120,7 @@ fn waits_for(
     for (terminal, bounds) in bounds.iter().enumerate() {
         let name = world.name(terminal);
         if fleet.terminal(name).is_ok_and(|view| view.draining) {
-            // Whoever drained it may have been cut off before he could undo it, or have been told to ask again.
+            // Whoever drained it may have been cut off before they could undo it, or have been told to ask again.
             let (fleet, name) = (fleet.clone(), name.to_owned());
             actix::spawn(async move { drop(fleet.resume(&name, "storm".to_owned()).await) });
         }

@@ -70,8 +70,8 @@
 //!
 //! # How many
 //!
-//! Seeds 0 to 99,999: 100,000 storms, 11,725 simulated hours, 248,970 lives, 507,969 holds, 6,491,254 records, no violation. It took 22
-//! minutes on two cores that had other work, too.
+//! Seeds 0 to 99,999: 100,000 storms, 11,725 simulated hours, 248,970 lives, 507,969 holds, 6,491,254 records, no violation, in
+//! about twenty minutes on two cores.
 //!
 //! # Deliberate bugs
 //!

@@ -13,6 +13,7 @@ use quittance::sim::{CardTimeout, Listen, Occasion, Quirks, SimConfig};
 use quittance::terminal::TerminalSettings;
 
 use super::dice::Dice;
+use super::weather::Blow;
 
 /// Everything that is drawn beforehand.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Weather {
     pub(crate) every: Duration,
-    pub(crate) weights: [u32; 12],
+    pub(crate) weights: [u32; Blow::ALL.len()],
 }
 
 /// How the journal's disk behaves.
@@ -265,14 +266,14 @@ fn quirks(dice: &mut Dice, forgets: bool) -> Quirks {
 }
 
 fn weather(dice: &mut Dice, lies: bool, forgets: bool) -> Weather {
-    let mut weights = [0; 12];
+    let mut weights = [0; Blow::ALL.len()];
     // A seed has some kinds of faults, so that each kind also comes without the others.
     let likelihood = dice.pick(&[0.15, 0.4, 0.8]);
     for weight in &mut weights {
         *weight = if dice.chance(likelihood) { dice.number(1, 10) } else { 0 };
     }
-    weights[10] *= u32::from(forgets);
-    weights[11] *= u32::from(lies);
+    weights[Blow::Forgets as usize] *= u32::from(forgets);
+    weights[Blow::Lies as usize] *= u32::from(lies);
     Weather { every: dice.pick(&[3, 8, 20, 60].map(Duration::from_secs)), weights }
 }
 

@@ -44,7 +44,10 @@ fn main() {
         ["--forever"] => many(rand::random::<u64>() >> 16, None),
         [seeds] => many(0, Some(number(seeds))),
         [seeds, first] => many(number(first), Some(number(seeds))),
-        _ => println!("{USAGE}"),
+        _ => {
+            eprintln!("{USAGE}");
+            std::process::exit(2);
+        }
     }
 }
 
@@ -57,7 +60,10 @@ fn tell(seed: u64) {
     outcome.story.iter().for_each(|line| println!("{line}"));
     match outcome.violations.as_slice() {
         [] => println!("\nAll is well."),
-        violations => println!("\nWRONG:\n{}", violations.join("\n")),
+        violations => {
+            println!("\nWRONG:\n{}", violations.join("\n"));
+            std::process::exit(1);
+        }
     }
 }
 
@@ -77,7 +83,7 @@ fn until_caught(seeds: u64, wanted: fn(u64) -> bool) {
         let outcome = storms::run(seed, false);
         if let Some(first) = outcome.violations.first() {
             let first: String = first.lines().next().unwrap_or_default().chars().take(150).collect();
-            println!("caught by seed {seed}, the {}th: {first}", nth + 1);
+            println!("caught by seed {seed}, storm number {}: {first}", nth + 1);
             return;
         }
     }

@@ -26,6 +26,40 @@ const AIMS: [Command; 15] = [
     Command::Language,
 ];
 
+/// What can happen to a terminal or its wire, in the order of [`Weather::weights`](super::plan::Weather).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Blow {
+    LoseRequest,
+    LoseAnswer,
+    CutBefore,
+    CutAfter,
+    TwiceOrDamaged,
+    Late,
+    Refused,
+    Cut,
+    PowerFails,
+    OutOfReach,
+    Forgets,
+    Lies,
+}
+
+impl Blow {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::LoseRequest,
+        Self::LoseAnswer,
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::TwiceOrDamaged,
+        Self::Late,
+        Self::Refused,
+        Self::Cut,
+        Self::PowerFails,
+        Self::OutOfReach,
+        Self::Forgets,
+        Self::Lies,
+    ];
+}
+
 /// Lets it rain.
 pub(crate) async fn rage(world: Arc<World>) {
     if world.plan.weather.weights.iter().all(|weight| *weight == 0) {
@@ -43,42 +77,42 @@ pub(crate) async fn rage(world: Arc<World>) {
 }
 
 fn strike(world: &Arc<World>) {
-    let (terminal, kind, aim, wait) = {
+    let (terminal, blow, aim, wait) = {
         let mut dice = world.dice();
         let terminal = dice.index(world.count());
-        let kind = dice.weighted(&world.plan.weather.weights);
-        (terminal, kind, dice.pick(&AIMS), dice.millis(200, 40_000))
+        let blow = Blow::ALL[dice.weighted(&world.plan.weather.weights)];
+        (terminal, blow, dice.pick(&AIMS), dice.millis(200, 40_000))
     };
     let handle = world.terminal(terminal);
     let name = world.name(terminal);
     let say = |what: String| world.note(|| format!("{name}      FAULT: {what}"));
-    match kind {
-        0 => {
+    match blow {
+        Blow::LoseRequest => {
             say(format!("the next {aim:?} is lost"));
             handle.plan(aim, Fault::LoseRequest);
         }
-        1 => {
+        Blow::LoseAnswer => {
             say(format!("the answer to the next {aim:?} is lost"));
             handle.plan(aim, Fault::LoseAnswer);
         }
-        2 => {
+        Blow::CutBefore => {
             say(format!("the link is cut before the next {aim:?}"));
             handle.plan(aim, Fault::CutBefore);
         }
-        3 => {
+        Blow::CutAfter => {
             say(format!("the link is cut after the next {aim:?}"));
             handle.plan(aim, Fault::CutAfter);
         }
-        4 => {
-            say(format!("the answer to the next {aim:?} comes twice, or damaged"));
-            let fault = world.dice().pick(&[Fault::Duplicate, Fault::Corrupt]);
+        Blow::TwiceOrDamaged => {
+            let (how, fault) = world.dice().pick(&[("twice", Fault::Duplicate), ("damaged", Fault::Corrupt)]);
+            say(format!("the answer to the next {aim:?} comes {how}"));
             handle.plan(aim, fault);
         }
-        5 => {
+        Blow::Late => {
             say(format!("the answer to the next {aim:?} comes {wait:?} late"));
             handle.plan(aim, Fault::Delay(wait));
         }
-        6 => {
+        Blow::Refused => {
             let reason = world.dice().pick(&[0x01, 0x04, 0x05, 0x09, 0x0C, 0x0E, 0x11]);
             // A reason that says "not found" of a session that is there is a lie, and believed.
             let reason = if reason == 0x0C && !world.plan.terminals_forget { 0x05 } else { reason };
@@ -89,21 +123,21 @@ fn strike(world: &Arc<World>) {
             say(format!("the next {times} {aim:?} are refused with {reason:#04x}"));
             (0..times).for_each(|_| handle.plan(aim, Fault::Refuse(Reason(reason))));
         }
-        7 => {
+        Blow::Cut => {
             say("the link is cut".to_owned());
             world.cut(terminal);
         }
-        8 => {
+        Blow::PowerFails => {
             say("the power fails".to_owned());
             handle.power_cycle();
         }
-        9 => out_of_reach(world, terminal, wait),
-        10 => {
+        Blow::OutOfReach => out_of_reach(world, terminal, wait),
+        Blow::Forgets => {
             say("the power fails, and its sessions are lost".to_owned());
             world.note_forgot(terminal);
             handle.power_cycle_forgetting();
         }
-        _ => {
+        Blow::Lies => {
             say(format!("the answer to the next {aim:?} is another one, and no checksum shows it"));
             world.note_lied(terminal);
             handle.plan(aim, Fault::CorruptUnseen);
