@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, ToSql};
 
 use super::super::record::AROUND;
 use super::super::row::Row;
-use super::file::{COLUMNS, connect_readonly, head, integrity, row_of, to_sql};
+use super::file::{COLUMNS, connect_readonly, head, integrity, lossy, row_of, to_sql};
 use super::{JournalError, Record, Selection};
 use crate::id::{SessionId, TerminalId};
 
@@ -95,7 +95,7 @@ impl Access {
             }
             None => format!("SELECT DISTINCT session FROM record WHERE {condition} ORDER BY session DESC LIMIT ?2"),
         };
-        let names: Vec<String> = self.rows(&sql, values.as_slice(), |row| row.get(0))?;
+        let names = self.rows(&sql, values.as_slice(), |row| Ok(lossy(row.get_ref(0)?).unwrap_or_default()))?;
         // A name that is none is damage, which was found and told when the journal was opened.
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }

@@ -350,7 +350,7 @@ pub(in crate::journal) fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Ro
     })
 }
 
-fn lossy(value: rusqlite::types::ValueRef<'_>) -> Option<String> {
+pub(in crate::journal) fn lossy(value: rusqlite::types::ValueRef<'_>) -> Option<String> {
     match value {
         rusqlite::types::ValueRef::Null => None,
         rusqlite::types::ValueRef::Integer(number) => Some(number.to_string()),

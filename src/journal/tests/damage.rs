@@ -122,6 +122,18 @@ async fn damage_inside_is_told_and_the_journal_goes_on() {
     }
 }
 
+/// A name that is no text any more is damage, and no reason to give none of the others.
+#[tokio::test]
+async fn a_name_that_is_no_text_hides_no_other() {
+    let place = Place::new();
+    let appended = six_records(&place).await;
+    tamper(&place.path, "UPDATE record SET session = CAST(x'3031ff' AS TEXT) WHERE seq = 4");
+    let journal = place.open();
+    assert!(matches!(journal.health(), Health::Damaged(_)), "{:?}", journal.health());
+    assert_eq!(journal.sessions(terminal("bay-01"), None, 64).await.unwrap(), [session(1)]);
+    assert_eq!(journal.session(session(1)).await.unwrap(), [&appended[1..3], &appended[4..]].concat());
+}
+
 #[tokio::test]
 async fn a_torn_end_is_cut_and_told() {
     let place = Place::new();
