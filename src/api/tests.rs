@@ -250,6 +250,7 @@ pub(crate) fn opened() -> Session {
         energy: None,
         disposal: None,
         resolution: None,
+        past_unsure: false,
         created_at: at("2026-03-01T10:00:00Z"),
         changed_at: at("2026-03-01T10:00:00Z"),
     }

@@ -26,9 +26,11 @@ use crate::id::TerminalId;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver, PacedJournal};
 use crate::metrics::Metrics;
+use crate::money::Currency;
 use crate::random::Randomness;
 use crate::session::ledger::Ledger;
-use crate::time::{Clock, Timestamp};
+use crate::session::replay::{Replay, Replayed, Taken, each};
+use crate::time::Clock;
 
 use super::reloader::{LogFilter, Reload, Running};
 use super::{LogFormat, former, service};
@@ -36,9 +38,6 @@ use super::{LogFormat, former, service};
 /// How long decided disposals are still delivered after SIGTERM. Below the 90 s after which systemd kills, above the 20 s in which
 /// most terminals answer a Commit.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-
-/// How many records are read at once when the journal is replayed.
-const REPLAY_STEP: usize = 1000;
 
 /// How often the wall clock is looked at, and from how many milliseconds on a difference is a jump.
 const CLOCK_WATCH: Duration = Duration::from_secs(10);
@@ -140,11 +139,12 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
         None => None,
     };
     let observer = Arc::new(JournalMetrics(Arc::clone(&metrics)));
-    let journal: Arc<dyn Journal> =
-        Arc::new(SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?);
-    let paced = Arc::new(PacedJournal::new(journal, clock, config.journal_slow_after));
+    let journal = SqliteJournal::open(&config.journal_path, observer).map_err(|error| error.to_string())?;
+    let end_lost = journal.opened().end_lost;
+    let paced = Arc::new(PacedJournal::new(Arc::new(journal), clock, config.journal_slow_after));
     let journal = Arc::clone(&paced) as Arc<dyn Journal>;
-    let (ledger, unsound, newest) = replay(journal.as_ref()).await.map_err(|error| error.to_string())?;
+    let replayed = replay(journal.as_ref(), config.site.currency, end_lost).await.map_err(|error| error.to_string())?;
+    let Replayed { ledger, unsound, newest } = replayed;
     if clock.now() < newest {
         warn!(%newest, "the clock was set back behind the journal's newest record; time goes on from there");
     }
@@ -249,27 +249,21 @@ fn open_many_files() {
     }
 }
 
-/// Reads the whole journal; what it adds up to, what is wrong with it, and the time of its newest record. A record that cannot follow is
-/// left out and named: what is readable is still disposed of.
-async fn replay(journal: &dyn Journal) -> Result<(Ledger, Option<String>, Timestamp), JournalError> {
-    let mut ledger = Ledger::default();
-    let mut unsound = None;
-    let mut newest = Timestamp::from_unix_millis(0);
-    let mut after = 0;
-    loop {
-        let records = journal.read(after, REPLAY_STEP).await?;
-        let Some(last) = records.last().map(|record| record.seq) else {
-            return Ok((ledger, unsound, newest));
-        };
-        for record in &records {
-            newest = newest.max(record.entry.at);
-            if let Err(error) = ledger.take(record) {
-                error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
-                unsound.get_or_insert_with(|| error.to_string());
-            }
+/// What the whole journal says. A record that cannot follow is named, and what is readable is still disposed of.
+async fn replay(journal: &dyn Journal, site: Currency, end_lost: bool) -> Result<Replayed, JournalError> {
+    let mut replay = Replay::new(site);
+    each(journal, u64::MAX, |record| match replay.take(record) {
+        Taken::Follows => {}
+        Taken::AcrossGap(error) => {
+            error!(%error, "a record does not follow from the ones before it; it is believed all the same, and no cards are taken");
         }
-        after = last;
-    }
+        Taken::LeftOut(error) => {
+            error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
+        }
+    })
+    .await?;
+    let all_read = replay.last() >= *journal.newest().borrow();
+    Ok(replay.end(end_lost || !all_read))
 }
 
 /// Makes the journal remember how each terminal is configured. Gives what it knows then.

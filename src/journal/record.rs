@@ -121,6 +121,11 @@ pub enum Fact {
         /// What happened instead of an answer.
         cause: Cause,
     },
+    /// The program came up again, and a record that is lost may have said that Auth is about to be sent: a hold may exist.
+    AuthoriseUnsure {
+        /// The terminal's own timer, counted from when Auth's time is over if it was sent just now: when it has acted at the latest.
+        dead_man: DeadMan,
+    },
     /// The bank holds money for us.
     HoldPlaced {
         /// The terminal's number for it.
@@ -295,6 +300,7 @@ impl Fact {
             Self::OtherCardRead { .. } => "other_card_read",
             Self::AuthoriseIntended { .. } => "authorise_intended",
             Self::AuthoriseUnanswered { .. } => "authorise_unanswered",
+            Self::AuthoriseUnsure { .. } => "authorise_unsure",
             Self::HoldPlaced { .. } => "hold_placed",
             Self::Declined { .. } => "declined",
             Self::Cancelled { .. } => "cancelled",

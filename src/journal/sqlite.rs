@@ -135,6 +135,8 @@ pub struct Opened {
     pub cut: Vec<Cut>,
     /// What is damaged and could not be cut off; names the record, if it is one.
     pub damage: Option<String>,
+    /// Records at the end were whole once, so that somebody was told of them, and are lost or were cut off.
+    pub end_lost: bool,
 }
 
 /// Something at the end of a journal that was not whole and was taken off.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::id::{SessionId, TerminalId};
 use crate::journal::Record;
 use crate::journal::record::{Fact, Origin, Outcome};
-use crate::money::Amount;
+use crate::money::{Amount, Currency};
 use crate::time::Timestamp;
 
 use super::state::{Illegal, Session, State};
@@ -91,7 +91,7 @@ pub fn movement(before: Option<&Session>, fact: &Fact) -> Movement {
     let in_doubt_or_authorising =
         matches!(before.map(|session| &session.state), Some(State::InDoubt(_) | State::Authorising(_)));
     match fact {
-        Fact::AuthoriseIntended { .. } => Movement::Enters,
+        Fact::AuthoriseIntended { .. } | Fact::AuthoriseUnsure { .. } => Movement::Enters,
         Fact::HoldPlaced { .. } if !in_doubt_or_authorising => Movement::Enters,
         Fact::Disposed { .. } | Fact::Resolved { .. } => Movement::Leaves,
         Fact::Declined { .. } | Fact::Cancelled { .. } | Fact::Failed { .. } if in_doubt_or_authorising => Movement::Leaves,
@@ -128,6 +128,41 @@ impl Ledger {
             self.movements.entry(terminal.clone()).or_default().count(movement);
         }
         Ok(())
+    }
+
+    /// Takes in a record that does not follow, as far as it can be believed all the same (`gap`); says whether it can. Facts
+    /// are missing, so the balance follows the states.
+    pub(super) fn take_across_gap(&mut self, record: &Record, site: Currency) -> bool {
+        let entry = &record.entry;
+        let (Some(id), Some(terminal)) = (entry.session, &entry.terminal) else { return false };
+        let before = self.sessions.get(&id);
+        let after = match before {
+            None => Session::without_opening(entry, site),
+            Some(session) => session.across_gap(entry),
+        };
+        let Some(session) = after else { return false };
+        let (had, gone) = (before.is_some_and(Session::undisposed), matches!(session.state, State::Disposed(_)));
+        let movements = self.movements.entry(terminal.clone()).or_default();
+        if !had && (session.undisposed() || gone) {
+            movements.count(Movement::Enters);
+        }
+        if gone || had && session.ended() {
+            movements.count(Movement::Leaves);
+        }
+        self.sessions.insert(id, session);
+        true
+    }
+
+    /// A record that is lost may have said that this session's Auth was sent.
+    pub(super) fn doubt(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.past_unsure = true;
+        }
+    }
+
+    /// One of the sessions.
+    pub(super) fn session_of(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
     }
 
     /// A number can only have been given to a session of the same terminal that has asked the bank, or found it in the terminal's list.

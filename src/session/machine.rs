@@ -228,7 +228,7 @@ impl Machine {
     pub fn on(&self, input: Input, now: Timestamp) -> Result<Step, Refusal> {
         let step = match input {
             Input::Begin => self.begin(),
-            Input::Recover => self.recover(),
+            Input::Recover => self.recover(now),
             Input::FlowEnded(outcome) => self.flow_ended(outcome),
             Input::CardRead(card) => self.card_read(card, now),
             Input::OtherCard(card) if self.waits_for_card() => {
@@ -313,16 +313,21 @@ impl Machine {
     }
 
     /// The run in which things were under way is over, so what it waited for will not be answered any more.
-    fn recover(&self) -> Step {
-        let mut step = self.recover_flow_or_attempt();
+    fn recover(&self, now: Timestamp) -> Step {
+        let mut step = self.recover_flow_or_attempt(now);
         if self.session.updating() {
             step.append.push(Fact::UpdateUnanswered { cause: Cause::Crash });
         }
         step
     }
 
-    fn recover_flow_or_attempt(&self) -> Step {
+    fn recover_flow_or_attempt(&self, now: Timestamp) -> Step {
         match (&self.session.state, &self.session.disposal) {
+            // Nobody can say any more that no hold was placed.
+            (State::Opened | State::CardRead(_), _) if self.session.past_unsure => {
+                let dead_man = self.dead_man(now.after(self.rules.authorise_timeout));
+                Step::append([Fact::AuthoriseUnsure { dead_man }])
+            }
             (State::Opened, _) => {
                 Step::append([Fact::Failed { why: "the orchestrator stopped before a card was read".to_owned() }])
             }

@@ -5,7 +5,8 @@
 //!   only once they are durable, effects. Its halves: `flow` until there is a hold, `attempt` from the decision to its end.
 //! * [`wish`]: what people want of it. [`update`]: that the hold be raised or lowered. [`resolution`]: how it ended, as a person says.
 //! * [`disposal`]: the rules of commit and void: limits, the retry ladder, when doubt becomes uncertainty.
-//! * [`ledger`]: all sessions together: approved = disposed + undisposed.
+//! * [`ledger`]: all sessions together: approved = disposed + undisposed. [`replay`]: the same from a journal that may be damaged; `gap`:
+//!   what a sound record says of a session of which a record before it is lost.
 //! * [`story`]: what became of a session, in sentences. [`words`]: what reasons mean.
 //! * [`actor`]: carries a session out. Its parent is a terminal, which it knows only as a recipient of [`actor::FromSession`].
 //! * [`policy`]: what the operator has chosen. [`refusal`]: why a request is refused. [`verdict`]: what reconciliation says.
@@ -14,10 +15,12 @@ pub mod actor;
 mod attempt;
 pub mod disposal;
 mod flow;
+mod gap;
 pub mod ledger;
 pub mod machine;
 pub mod policy;
 pub mod refusal;
+pub mod replay;
 pub mod resolution;
 pub mod state;
 pub mod story;

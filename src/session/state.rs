@@ -1,17 +1,17 @@
 //! What a session is: the sum of its records. [`Session::after`] is the only way in which a session changes, used live and
-//! at recovery alike, and it refuses what cannot follow.
+//! at recovery alike, and it refuses what cannot follow. (What to make of records of which one before them is lost, is said in `gap`.)
 //!
 //! ```text
-//!  Opened ─► CardRead ─► Authorising ───────► Held ─────► Disposing ─► Disposed
-//!    └── (no word needed) ──▲ │                │ ▲            │  ▲
-//!                             ▼                │ │            ▼  │ (decided late)
-//!                          InDoubt ─(a list)───┼─┘        Uncertain ─► Disposed (a late answer, a list, a person)
-//!                             │                └──────────────▲
-//!                             └─ (nobody can know) ───────────┘
+//!  Opened ─► CardRead ─► Authorising ─► Held ─► Disposing ─► Disposed
+//!    │  no word needed   ▲      │        ▲ │      │     ▲        ▲
+//!    └───────────────────┘      ▼        │ ▼      ▼     │        │ a late answer, a list, a person
+//!                            InDoubt ────┘ Uncertain ───┴────────┘
+//!                               └─────────────▲      decided late
 //! ```
 //!
 //! Before a hold it ends as Declined, Cancelled or Failed: no hold was ever placed. From InDoubt it ends as Failed, too, when a list shows no
-//! hold; from InDoubt, Held and Disposing as Disposed when the terminal's own timer has ended it.
+//! hold; from InDoubt, Held and Disposing as Disposed when the terminal's own timer has ended it. Where the journal has lost whether Auth was
+//! sent, it goes from Opened or CardRead to InDoubt.
 
 use crate::card::Card;
 use crate::id::{Connector, SessionId, SessionReference, TerminalId, TerminalSessionId};
@@ -66,6 +66,8 @@ pub struct Session {
     pub disposal: Option<Disposal>,
     /// What a person says of its end: proposed while it is open, and settled when it has ended.
     pub resolution: Option<Resolution>,
+    /// A record that is lost may have said that Auth was sent.
+    pub past_unsure: bool,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When its last record was made.
@@ -299,6 +301,7 @@ impl Session {
             energy: None,
             disposal: None,
             resolution: None,
+            past_unsure: false,
             created_at: entry.at,
             changed_at: entry.at,
         })
@@ -332,6 +335,11 @@ impl Session {
                 self.state = State::Authorising(*dead_man);
             }
             (State::Authorising(dead_man), Fact::AuthoriseUnanswered { .. }) => self.state = State::InDoubt(*dead_man),
+            (State::Opened | State::CardRead(_), Fact::AuthoriseUnsure { dead_man }) => {
+                self.asked_bank_at = Some(at);
+                self.past_unsure = false;
+                self.state = State::InDoubt(*dead_man);
+            }
             (State::Opened, Fact::HoldPlaced { learned: Learned::Listed, .. }) if self.origin == Origin::Orphan => {
                 self.hold(fact, at)
             }

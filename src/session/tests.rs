@@ -3,6 +3,7 @@
 mod ask;
 mod crash;
 mod disposal;
+mod gap;
 mod ledger;
 mod machine;
 mod random;

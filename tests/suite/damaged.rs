@@ -1,21 +1,22 @@
 //! Journals that are cut short or have bits changed, at places that a seed draws: what is read is what was written, a loss is told,
 //! and nobody's money is moved otherwise than it was decided. `QUITTANCE_DAMAGES` says how many are tried, `QUITTANCE_SEED` which.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quittance::journal::verify::verify;
+use quittance::id::{SessionId, TerminalId, TerminalSessionId};
+use quittance::journal::verify::{Place, places, verify};
 use quittance::journal::{Fact, Health, Journal, JournalError, Record, SqliteJournal};
 use quittance::session::ledger::Ledger;
-use quittance::sim::HoldState;
+use quittance::sim::{HoldState, Policy};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use super::rig::Rig;
+use super::rig::{LIMIT, Rig};
 
 const APOLLO: &str = "apollo-1";
 const P6X: &str = "p6x-1";
@@ -101,6 +102,27 @@ fn records(journal: &Path) -> Result<Vec<Record>, JournalError> {
         Ok(())
     })
     .map(|_| records)
+}
+
+fn sql(journal: &Path, sql: &str) {
+    rusqlite::Connection::open(journal).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Sessions that have a hold and no end as far as single records can be read, whatever stands before those.
+fn open_by_record(journal: &Path) -> Vec<(SessionId, (TerminalId, TerminalSessionId))> {
+    let mut open = BTreeMap::new();
+    // What cannot be opened has nothing that can be read.
+    let _ = places(journal, |place| {
+        let Place::Record(Record { entry, .. }) = place else { return };
+        match (entry.session, entry.terminal, entry.fact) {
+            (Some(session), Some(terminal), Fact::HoldPlaced { terminal_session_id, .. }) => {
+                open.insert(session, (terminal, terminal_session_id));
+            }
+            (Some(session), _, Fact::Disposed { .. } | Fact::Resolved { .. }) => drop(open.remove(&session)),
+            _ => {}
+        }
+    });
+    open.into_iter().collect()
 }
 
 /// What a start reads, in steps; or why it cannot.
@@ -236,6 +258,7 @@ fn one_start(random: &mut StdRng) {
         _ => None,
     });
     let known: HashSet<_> = known.collect();
+    let readable = open_by_record(rig.journal());
     terminals.iter().for_each(|terminal| rig.terminal(terminal).plug());
 
     if rig.try_start() {
@@ -256,6 +279,11 @@ fn one_start(random: &mut StdRng) {
         for session in known.iter().filter(|session| session["state"] == "committing") {
             rig.wait_state(session["id"].as_str().unwrap(), "committed");
         }
+        let shown = undisposed(&rig);
+        for (session, (terminal, number)) in readable {
+            let held = rig.bank().hold(&terminal, number).unwrap().state == HoldState::Held;
+            assert!(!held || shown.contains(&session), "{damage:?}: the hold of {session} can be read, and is not undisposed");
+        }
         rig.kill9();
     } else {
         assert_eq!(rig.exit_code(), 1, "{damage:?}");
@@ -271,4 +299,72 @@ fn one_start(random: &mut StdRng) {
         assert!(fine, "{damage:?}: {hold:?}");
     }
     assert_eq!(rig.bank().violations(), [], "{damage:?}");
+}
+
+fn undisposed(rig: &Rig) -> HashSet<SessionId> {
+    rig.api.sessions("&undisposed=true").iter().map(|session| session["id"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// One record after the other is damaged: whichever it is, every hold that the bank has is undisposed, and can be ended if its own record
+/// can be read. Nobody is told that there was none.
+#[test]
+fn no_record_takes_a_hold_with_it() {
+    let rig = Rig::pair().connectors(2).start();
+    let terminals = [APOLLO, P6X];
+    let charging = terminals.map(|terminal| rig.approve(terminal, 5000));
+    charging.iter().for_each(|session| rig.energy(session, 700));
+    assert_eq!(rig.void(&rig.approve(APOLLO, 1000))["state"], "voided");
+    let decided = rig.approve(APOLLO, 4000);
+    // What is decided stays undelivered, so that the bank stays as it is over all the starts.
+    rig.terminal(APOLLO).unplug();
+    let (status, body) = rig.api.post(&format!("/v1/sessions/{decided}/commit?wait=0"), &json!({ "amount": 1500 }));
+    assert_eq!(status, 202, "{body}");
+    // It is killed while a bank's answer is on its way: that Auth is about to be sent is the last that the journal has.
+    let asked = rig.open(P6X, 3000);
+    rig.tap(P6X, &rig.card_with(Policy::slow(LIMIT)));
+    rig.wait_state(&asked, "authorising");
+    rig.until("held by the bank", || (rig.terminal(P6X).open_holds().len() == 2).then_some(()));
+    rig.kill9();
+    rig.terminal(P6X).unplug();
+    drop(SqliteJournal::open(rig.journal(), Arc::new(())).unwrap());
+    let (whole, all) = (Files::of(rig.journal()), records(rig.journal()).unwrap());
+    assert_eq!(all.last().unwrap().entry.fact.kind(), "authorise_intended");
+    let held = |terminal: &str| {
+        let holds = rig.bank().holds().into_iter();
+        holds.filter(|hold| hold.terminal.as_str() == terminal && hold.state == HoldState::Held).count()
+    };
+    assert_eq!(terminals.map(held), [2, 2]);
+
+    for record in all.iter().filter(|record| record.entry.session.is_some()) {
+        let damage = format!("record {}, {}", record.seq, record.entry.fact.kind());
+        whole.put(rig.journal());
+        sql(rig.journal(), &format!("UPDATE record SET body = body || ' ' WHERE seq = {}", record.seq));
+        let readable = open_by_record(rig.journal());
+        rig.start_unready();
+        rig.until("recovered", || {
+            let under_way = ["waiting_card", "card_read", "authorising"];
+            let all = rig.api.sessions("");
+            all.iter().all(|session| !under_way.iter().any(|state| session["state"] == *state)).then_some(())
+        });
+        for terminal in terminals {
+            let told = rig.metric("quittance_sessions_undisposed", &[("terminal", terminal)]);
+            assert!(told >= held(terminal) as f64, "{damage}: {told} are undisposed on {terminal}");
+            assert_eq!(rig.metric("quittance_ledger_imbalance", &[("terminal", terminal)]), 0.0, "{damage}");
+        }
+        let shown = undisposed(&rig);
+        for (session, _) in readable {
+            assert!(shown.contains(&session), "{damage}: the hold of {session} can be read, and is not undisposed");
+            let session = rig.session(&session.to_string());
+            if session["state"] == "approved" {
+                let (status, body) =
+                    rig.api.post(&format!("/v1/sessions/{}/void?wait=0", session["id"].as_str().unwrap()), &json!({}));
+                assert!(status == 202 && body["state"] == "voiding", "{damage}: {status} {body}");
+            }
+        }
+        rig.kill9();
+        // At the end it was cut off and doubted in legal records; inside it stays damaged.
+        assert_eq!(rig.verify().status.success(), Some(record) == all.last(), "{damage}");
+    }
+    assert_eq!(terminals.map(held), [2, 2]);
+    assert_eq!(rig.bank().violations(), []);
 }

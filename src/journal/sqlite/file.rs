@@ -93,6 +93,7 @@ impl File {
             Rest::Lost => {
                 let why = format!("records behind {} are lost: the write-ahead log was damaged", found.head.seq);
                 found.opened.damage.get_or_insert(why);
+                found.opened.end_lost = true;
             }
         }
         Ok((file, found))
@@ -182,7 +183,8 @@ impl File {
         }
         let head = head(connection).map_err(|error| JournalError::Unreadable(format!("{}: {error}", self.path.display())))?;
         let damage = damage_of(&chain, connection);
-        Ok(Found { opened: Opened { created, last: head.seq, cut, damage }, head, damaged: chain.damaged() })
+        let opened = Opened { created, last: head.seq, cut, damage, end_lost: !torn.is_empty() };
+        Ok(Found { opened, head, damaged: chain.damaged() })
     }
 
     fn cut(&self, connection: &Connection, torn: &[(u64, String)]) -> rusqlite::Result<()> {

@@ -142,6 +142,7 @@ async fn a_torn_end_is_cut_and_told() {
     let journal = place.open();
     assert_eq!(journal.health(), Health::Writable);
     assert_eq!(journal.opened().cut.iter().map(|cut| cut.seq).collect::<Vec<_>>(), [Some(6), Some(5)]);
+    assert!(journal.opened().end_lost, "they were whole rows, so somebody was told of them");
     assert_eq!(journal.read(0, 100).await.unwrap(), appended[..4]);
     assert_eq!(journal.append(vec![energy(1, 50)]).await.unwrap()[0].seq, 5);
     drop(journal);
@@ -196,6 +197,7 @@ async fn a_log_cut_anywhere_gives_a_beginning() {
         assert_eq!(read, acknowledged[..read.len()], "cut at {cut_at}");
         assert_eq!(read.len() % 2, 0, "cut at {cut_at}");
         assert_eq!(survivor.health(), Health::Writable);
+        assert!(!survivor.opened().end_lost, "an append that was not finished was told to nobody");
         told += survivor.opened().cut.len();
         lengths.insert(read.len());
     }
@@ -236,6 +238,7 @@ async fn a_log_broken_in_the_middle_is_damage() {
     fs::write(beside(&copy.path), log).unwrap();
     let survivor = copy.open();
     assert!(matches!(survivor.health(), Health::Damaged(_)), "{:?}", survivor.health());
+    assert!(survivor.opened().end_lost);
 }
 
 /// Tells a test what the health is, when it changes.

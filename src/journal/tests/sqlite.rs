@@ -14,7 +14,7 @@ async fn what_was_appended_is_there_after_reopening() {
     drop(journal);
 
     let journal = place.open();
-    assert_eq!(journal.opened(), &Opened { created: false, last: 4, cut: vec![], damage: None });
+    assert_eq!(journal.opened(), &Opened { created: false, last: 4, cut: vec![], damage: None, end_lost: false });
     assert_eq!(journal.health(), Health::Writable);
     assert_eq!(journal.read(0, 100).await.unwrap(), appended);
     assert_eq!(journal.read(1, 2).await.unwrap(), appended[1..3]);

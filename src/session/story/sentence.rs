@@ -87,6 +87,14 @@ impl Teller {
                 format!("The answer to Auth is lost: {}. There may be a hold, and its number is not known.", lost(*cause)),
                 Mark::Doubt,
             ),
+            Fact::AuthoriseUnsure { dead_man } => (
+                format!(
+                    "The journal has lost a record that may have said that Auth is sent: there may be a hold, and its number is not \
+                     known. {}",
+                    timer(*dead_man, at)
+                ),
+                Mark::Doubt,
+            ),
             Fact::HoldPlaced { terminal_session_id, amount, learned, plug_in_by, end_by, at_end, dead_man } => {
                 let held = amount.map_or_else(|| "an amount that it does not tell".to_owned(), |amount| self.money(amount));
                 let how = match (learned, before.and_then(|before| before.amount_requested)) {

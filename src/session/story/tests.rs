@@ -237,6 +237,7 @@ fn every_kind_is_told() {
         Fact::OtherCardRead { card: card() },
         intended(),
         Fact::AuthoriseUnanswered { cause: Cause::Timeout },
+        Fact::AuthoriseUnsure { dead_man: dead_man() },
         hold(Learned::Approved, Some(5000)),
         hold(Learned::Listed, None),
         Fact::Declined { reason: Some(9) },

@@ -12,7 +12,7 @@ fn ends(outcome: Outcome) -> Input {
 }
 
 /// Lives that touch every record that a session can have, and by which rules they are led.
-fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
+pub(super) fn lives(family: Family) -> Vec<(&'static str, Rules, Vec<Input>)> {
     let mut asks = asking(family);
     // A minute lies between two inputs here.
     asks.policy.authorise_within = Duration::from_secs(90);
@@ -74,7 +74,7 @@ fn scripts() -> Vec<(&'static str, Vec<Input>)> {
 }
 
 /// The records of a whole life; a minute lies between its inputs, so that every step of the ladder is due.
-fn records(rules: Rules, script: Vec<Input>) -> Vec<Entry> {
+pub(super) fn records(rules: Rules, script: Vec<Input>) -> Vec<Entry> {
     let mut life = Life::with(rules, opened());
     for input in script {
         life.now += MINUTE;
@@ -94,7 +94,7 @@ fn recovered(family: Family, records: &[Entry]) -> Life {
 
 /// What the terminal and the bank behind it remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bank {
+pub(super) enum Bank {
     Nothing,
     Holds,
     Took(u32),
@@ -119,7 +119,7 @@ impl Bank {
 }
 
 /// What the bank may be when the records end here: the last request that had an intent has arrived, or not.
-fn banks(records: &[Entry]) -> Vec<Bank> {
+pub(super) fn banks(records: &[Entry]) -> Vec<Bank> {
     let mut banks = vec![Bank::Nothing];
     let (mut asked, mut doubtful) = (None, false);
     for record in records {

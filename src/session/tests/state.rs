@@ -58,6 +58,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("card_read", card_read()),
         ("authorise_intended", intended()),
         ("authorise_unanswered", Fact::AuthoriseUnanswered { cause: Cause::Timeout }),
+        ("authorise_unsure", Fact::AuthoriseUnsure { dead_man: dead_man(24 * HOUR, DeadManAction::Void) }),
         ("hold_approved", hold(Some(5000), Learned::Approved)),
         ("hold_listed", hold(None, Learned::Listed)),
         ("declined", Fact::Declined { reason: Some(0x09) }),
@@ -103,6 +104,7 @@ opened               -           -         -           -           -         -  
 card_read            card_read   -         -           -           -         -          -          -          -                -          -         -         -           -              -                -
 authorise_intended   authorising -         authorising -           -         -          -          -          -                -          -         -         -           -              -                -
 authorise_unanswered -           -         -           in_doubt    -         -          -          -          -                -          -         -         -           -              -                -
+authorise_unsure     in_doubt    in_doubt  in_doubt    -           -         -          -          -          -                -          -         -         -           -              -                -
 hold_approved        -           -         -           approved    approved  -          -          -          -                -          -         -         -           -              -                -
 hold_listed          -           approved  -           approved    approved  -          -          -          -                -          -         -         -           -              -                -
 declined             declined    -         -           declined    -         -          -          -          -                -          -         -         -           -              -                -

@@ -130,6 +130,8 @@ impl Remains {
                 self.references.insert((terminal, *reference), session);
             }
             Fact::AuthoriseIntended { .. } => (life.intended, life.open.authorisations) = (true, 1),
+            // Nobody damages this journal; an append that was not finished is no record that was lost.
+            Fact::AuthoriseUnsure { .. } => panic!("{session} is doubted, although nothing is lost"),
             Fact::AuthoriseUnanswered { .. } | Fact::Declined { .. } | Fact::Cancelled { .. } | Fact::Failed { .. } => {
                 life.open.authorisations = 0;
             }
