@@ -10,10 +10,8 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::id::TerminalId;
-use crate::journal::{Entry, Fact, JournalError};
+use crate::journal::{Entry, Fact};
 use crate::session::Session;
-use crate::session::actor::Observer as _;
-use crate::session::ledger::Ledger;
 use crate::terminal::TerminalActor;
 use crate::terminal::requests::{EndNow, GoDown};
 use crate::terminal::settings::TerminalSettings;
@@ -22,15 +20,13 @@ use crate::terminal::view::{LinkState, View};
 use crate::terminal::world::{FromTerminal, OpenLink, Quarantined, Surroundings};
 
 use super::Inner;
+use super::recall::open_sessions;
 use super::reconfigure::by_name;
 use super::restart::{History, Reason, Verdict};
 use super::supervision::Supervision;
 
 /// So many messages may wait: a terminal says something when its link is lost or set up, and a depot has some hundred terminals.
 const MAILBOX: usize = 4096;
-
-/// How many of a crashed terminal's newest sessions are read again, beside those that the board knows as open.
-const NEWEST: usize = 64;
 
 /// The fleet goes down; answered when every terminal has ended.
 #[derive(Message)]
@@ -134,7 +130,7 @@ impl FleetActor {
         let Some(member) = self.members.get_mut(terminal) else { return };
         let around = Surroundings {
             journal: Arc::clone(&self.inner.journal),
-            past_unsure: self.inner.past_unsure,
+            past_unsure: self.inner.past_unsure(),
             clock: self.inner.clock,
             random: self.inner.random.clone(),
             observer: self.inner.observer(),
@@ -229,7 +225,7 @@ impl FleetActor {
         }
         // An append that was under way when the actor crashed is answered before this one: after it nothing is missing.
         let entry = Entry { at: self.inner.clock.now(), terminal: Some(terminal.clone()), session: None, fact: Fact::Rebuilt };
-        let read = self.open_sessions(&terminal, entry);
+        let read = open_sessions(Arc::clone(&self.inner), terminal.clone(), entry);
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| match sessions {
             // Nobody begins any more; what is open stands in the journal.
             _ if this.going_down.is_some() => this.all_gone(),
@@ -248,41 +244,6 @@ impl FleetActor {
                 ctx.run_later(again, move |this, ctx| this.rebuild(ctx, terminal, link));
             }
         }));
-    }
-
-    /// Appends, and then reads what is open on a terminal.
-    pub(super) fn open_sessions(
-        &self,
-        terminal: &TerminalId,
-        entry: Entry,
-    ) -> impl Future<Output = Result<Vec<Session>, JournalError>> + 'static {
-        let (inner, of) = (Arc::clone(&self.inner), terminal.clone());
-        async move {
-            inner.journal.append(vec![entry]).await?;
-            let mut names: Vec<_> = inner.board.open(&of).iter().map(|session| session.id).collect();
-            names.extend(inner.journal.sessions(Some(of), None, NEWEST).await?);
-            names.sort_unstable();
-            names.dedup();
-            let mut sessions = Vec::new();
-            for name in names {
-                let records = inner.journal.session(name).await?;
-                match Ledger::session(&records) {
-                    Ok(Some(session)) => {
-                        // What was durable when the actor crashed may not have been told yet, even that it is over. The board has
-                        // forgotten only what ended long ago.
-                        if !session.ended() || inner.board.session(name).is_some() {
-                            inner.watch.session_changed(None, &session, &records);
-                        }
-                        sessions.extend(Some(session).filter(|session| !session.ended()));
-                    }
-                    Ok(None) => {}
-                    Err(unsound) => {
-                        error!(session = %name, error = %unsound, "a session's records do not follow from each other")
-                    }
-                }
-            }
-            Ok(sessions)
-        }
     }
 
     pub(super) fn all_gone(&mut self) {

@@ -3,12 +3,14 @@
 //! * [`Fleet`]: what the API calls. Reads come from the [`board`], wishes go to the terminals' actors.
 //! * [`restart`]: after how long a lost link is opened again, and when a terminal is quarantined. Pure.
 //! * [`difference`]: what another configuration changes. Pure.
-//! * `actor`: the supervisor; in `reconfigure` it follows another configuration. `watch`: reads along, and keeps board and metrics.
+//! * `actor`: the supervisor; in `reconfigure` it follows another configuration, and `recall` reads again what is open on a terminal.
+//!   `watch`: reads along, and keeps board and metrics.
 
 mod actor;
 pub mod board;
 pub mod difference;
 mod places;
+mod recall;
 mod reconfigure;
 pub mod restart;
 mod settling;
@@ -94,6 +96,7 @@ struct Inner {
     recorders: Arc<Recorders>,
     currency: Currency,
     unsound: Option<String>,
+    /// A part of the journal was lost or could not be believed when the program came up.
     past_unsure: bool,
     roster: DashMap<TerminalId, Addr<TerminalActor>>,
     places: Places,
@@ -152,6 +155,11 @@ const SCAN_STEP: usize = 500;
 impl Inner {
     fn observer(&self) -> Arc<dyn Observer> {
         Arc::clone(&self.watch) as Arc<dyn Observer>
+    }
+
+    /// A part of the journal is lost or cannot be believed; it may have been found damaged only since.
+    fn past_unsure(&self) -> bool {
+        self.past_unsure || matches!(self.journal.health(), Health::Damaged(_))
     }
 }
 

@@ -13,6 +13,7 @@
 //! something is open run as they were, and what is configured waits in the same way: a restart follows nothing that a reload would not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -30,6 +31,7 @@ use crate::terminal::{Reason, Refusing, TerminalSettings};
 
 use super::actor::{FleetActor, Member};
 use super::difference::{Difference, exclude_each_other};
+use super::recall::open_sessions;
 use super::supervision::Supervision;
 
 /// A terminal's actor says at once what is open; one that does not is asked no longer than this, and the board tells instead.
@@ -195,7 +197,7 @@ impl FleetActor {
     /// A terminal that leaves has ended. Before it is forgotten the journal is asked whether anything of it is open.
     pub(super) fn forget(&mut self, ctx: &mut Context<Self>, terminal: TerminalId) {
         let entry = Entry { at: self.inner.clock.now(), terminal: Some(terminal.clone()), session: None, fact: Fact::Removed };
-        let read = self.open_sessions(&terminal, entry);
+        let read = open_sessions(Arc::clone(&self.inner), terminal.clone(), entry);
         ctx.spawn(read.into_actor(self).map(move |sessions, this, ctx| {
             if this.going_down.is_some() {
                 // Nobody begins any more; what is open stands in the journal.

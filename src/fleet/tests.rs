@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::config;
-use crate::id::SessionReference;
+use crate::id::{SessionReference, TerminalSessionId};
 use crate::journal::memory::MemoryJournal;
-use crate::journal::record::{Cause, DeadMan, DeadManAction, Origin};
+use crate::journal::record::{AtEnd, Cause, DeadMan, DeadManAction, Decision, Learned, Origin};
 use crate::journal::{Entry, Fact};
 use crate::protocol::Family;
 use crate::protocol::response::TerminalState;
 use crate::session::State;
-use crate::session::ledger::Ledger;
+use crate::session::replay::{Replay, Replayed};
 use crate::sim::{Command as Heard, Depot, SimCard, SimConfig, SimHandle};
 use crate::terminal::actor::Crash;
 
@@ -34,9 +34,13 @@ impl Rig {
         Self::start_with(Vec::new()).await
     }
 
-    /// With a past.
+    /// With a past, from which records may be missing.
     async fn start_with(records: Vec<Record>) -> Self {
-        let ledger = Ledger::replay(&records).unwrap();
+        let mut replay = Replay::new("EUR".parse().unwrap());
+        for record in &records {
+            replay.take(record);
+        }
+        let Replayed { ledger, unsound, .. } = replay.end(false);
         let name: TerminalId = "bay-01".parse().unwrap();
         let depot = Depot::start(vec![SimConfig::apollo(name.clone())]).await.unwrap();
         let text = format!(
@@ -57,7 +61,7 @@ impl Rig {
             currency: config.site.currency,
             arbiters: Vec::new(),
             random: Randomness::of_system(),
-            unsound: None,
+            unsound,
         };
         let kept: Arc<dyn Journal> = Arc::new(journal.clone());
         let fleet = Fleet::start(settings, kept, Clock::start(), Arc::clone(&metrics), ledger);
@@ -182,6 +186,68 @@ async fn a_panic_is_survived_with_the_hold() {
     let ledger = rig.depot.bank().ledger();
     assert_eq!((ledger.committed.count, ledger.captured, rig.terminal().count(Heard::Commit)), (1, 3140, 1));
     assert!(rig.metrics.render().contains("reason=\"panic\"} 1"));
+}
+
+/// A record is lost in the middle of a session: whoever builds its crashed actor anew has the session as the start had it, and it can be
+/// ended as before.
+#[actix::test]
+async fn a_panic_on_a_damaged_journal_is_survived_with_the_hold() {
+    let now = Clock::start().now();
+    let id = SessionId::new(now, [7; 10]);
+    let dead_man = DeadMan { at: Some(now.after(Duration::from_secs(24 * 3600))), action: DeadManAction::Void };
+    let opened = Fact::Opened {
+        origin: Origin::Api,
+        connector: Some(Connector(1)),
+        reference: Some(SessionReference(10)),
+        caller_reference: None,
+        amount: Some(Amount::from_minor(5000)),
+        currency: "EUR".parse().unwrap(),
+        idempotency: None,
+    };
+    let held = Fact::HoldPlaced {
+        terminal_session_id: TerminalSessionId(11),
+        amount: Some(Amount::from_minor(5000)),
+        learned: Learned::Approved,
+        plug_in_by: now.after(Duration::from_secs(300)),
+        end_by: now.after(Duration::from_secs(12 * 3600)),
+        at_end: AtEnd::CommitLastKnown,
+        dead_man,
+    };
+    let unanswered = Fact::UpdateUnanswered { cause: Cause::Timeout };
+    // Lost: that Auth is about to be sent, and that the hold is about to be raised.
+    let records = [(1, opened), (3, held), (5, unanswered)].map(|(seq, fact)| {
+        let entry = Entry { at: now, terminal: Some("bay-01".parse().unwrap()), session: Some(id), fact };
+        Record { seq, entry }
+    });
+    let rig = Rig::start_with(records.to_vec()).await;
+    let before = rig.fleet.session(id).await.unwrap();
+    assert_eq!((before.state_name(), before.version), ("approved", 2));
+    rig.crash();
+    rig.rebuilt().await;
+    assert_eq!(rig.fleet.session(id).await.unwrap(), before);
+    assert_eq!(rig.fleet.terminal("bay-01").unwrap().undisposed, 1);
+    // It crashes once more, between what it appends and what it tells of that.
+    rig.journal.hold();
+    let fleet = rig.fleet.clone();
+    drop(actix::spawn(async move { fleet.instruct(id, Wish::Void).await }));
+    let waiting = async |appends| {
+        while rig.journal.held() < appends {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, waiting(1)).await.unwrap();
+    rig.crash();
+    tokio::time::timeout(LIMIT, waiting(2)).await.unwrap();
+    rig.journal.release();
+    let decided = rig.fleet.wait(id, LIMIT, |session| session.disposal.is_some()).await.unwrap();
+    assert_eq!(decided.disposal.map(|disposal| disposal.decision), Some(Decision::Void));
+    let text = rig.metrics.render();
+    for series in [
+        "quittance_sessions_undisposed{terminal=\"bay-01\",family=\"apollo\"} 1",
+        "quittance_ledger_imbalance{terminal=\"bay-01\",family=\"apollo\"} 0",
+    ] {
+        assert!(text.contains(series), "{text}");
+    }
 }
 
 /// Until a crashed actor is built anew nobody speaks for its terminal: readers see that, and not what it has shown last.

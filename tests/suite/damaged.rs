@@ -1,6 +1,8 @@
 //! Journals that are cut short or have bits changed, at places that a seed draws: what is read is what was written, a loss is told,
 //! and nobody's money is moved otherwise than it was decided. `QUITTANCE_DAMAGES` says how many are tried, `QUITTANCE_SEED` which.
 
+mod crashed;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::ops::Range;
