@@ -203,6 +203,7 @@ async fn a_panic_on_a_damaged_journal_is_survived_with_the_hold() {
         amount: Some(Amount::from_minor(5000)),
         currency: "EUR".parse().unwrap(),
         idempotency: None,
+        device: None,
     };
     let held = Fact::HoldPlaced {
         terminal_session_id: TerminalSessionId(11),

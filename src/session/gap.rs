@@ -109,6 +109,7 @@ impl Session {
             amount: None,
             currency: site,
             idempotency: None,
+            device: None,
         };
         let bare = Self::opened(&Entry { fact: opened, ..entry.clone() }).ok().filter(|_| may_have_hold)?;
         // No record of it has been read so far.

@@ -115,7 +115,7 @@ impl Replay {
     }
 }
 
-/// Hands out the records up to this one, oldest first. Reads them in steps, so that whoever else is on this thread has his turns.
+/// Hands out the records up to this one, oldest first. Reads them in steps, so that others on this thread have their turns.
 pub async fn each(journal: &dyn Journal, until: u64, mut take: impl FnMut(&Record)) -> Result<(), JournalError> {
     let mut after = 0;
     loop {
