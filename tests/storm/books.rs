@@ -327,13 +327,13 @@ impl Books {
             let found = report.discrepancies.iter().filter(move |found| found.kind == kind);
             found.filter_map(|found| self.pages.get(&found.session?))
         };
-        let forgotten = pages(DiscrepancyKind::MissingOnTerminal).find(|page| page.nobody_ended() && timer_is_far(page));
-        let settled = pages(DiscrepancyKind::DisposalConfirmed).chain(pages(DiscrepancyKind::NoHold)).next();
-        match (forgotten, settled) {
-            (Some(forgotten), Some(settled)) => {
-                Err(format!("{settled:?} is settled, although this one was forgotten: {forgotten:?}"))
-            }
-            _ => Ok(()),
+        let forgotten = pages(DiscrepancyKind::MissingOnTerminal).filter(|page| page.nobody_ended() && timer_is_far(page));
+        // What began after that was forgotten had nothing to be forgotten yet.
+        let Some(at) = forgotten.map(|page| page.missing.unwrap_or(report.began_at)).max() else { return Ok(()) };
+        let mut settled = pages(DiscrepancyKind::DisposalConfirmed).chain(pages(DiscrepancyKind::NoHold));
+        match settled.find(|page| page.opened_at <= at) {
+            Some(settled) => Err(format!("{settled:?} is settled, although the terminal had forgotten another one by {at}")),
+            None => Ok(()),
         }
     }
 
