@@ -66,11 +66,14 @@ impl Reload {
 
     async fn follow(&self, running: &mut Running, by: &str) -> Result<Reloaded, NotReloaded> {
         let (config, settings) = config::follow(&running.config, self.read().await.map_err(NotReloaded::Invalid)?);
-        let news = former::news(&config.terminals, &running.remembered, self.clock);
-        if !news.is_empty() {
-            let records = self.journal.append(news).await;
-            let records = records.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
-            running.remembered.extend(former::told(records));
+        // Also those that run already, if the journal could not be told of them at the start.
+        for terminals in [&running.config.terminals, &config.terminals] {
+            let news = former::news(terminals, &running.remembered, self.clock);
+            if !news.is_empty() {
+                let records = self.journal.append(news).await;
+                let records = records.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
+                running.remembered.extend(former::told(records));
+            }
         }
         let applied = self.fleet.reconfigure(config.terminals.clone(), config.supervision.clone()).await?;
         self.journal.limit(config.journal_slow_after);
