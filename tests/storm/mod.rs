@@ -44,7 +44,8 @@
 //! * A request that arrives twice at an Apollo: TCP does not do that. If something did, the second Auth would be refused while the first
 //!   one is with the bank, and that refusal believed. Requests come twice to P6X only, whose list tells; answers come twice on both.
 //! * A crash of the supervisor itself; and what `run` does around the fleet's planned end, which is drawn (SIGTERM: tests with the real binary).
-//! * A hold whose approval was lost in a crash, on a P6X that then forgets its sessions: its list is as empty as if there had never been one.
+//! * A hold whose approval was lost in a crash, on a P6X that then forgets its sessions although it is thought to keep them, and has no other
+//!   hold whose absence would show it: its list is as empty as if there had never been one.
 //! * Deadlines that lie days away are not waited for. A dead-man timer of some minutes is drawn in one seed of twenty.
 //!
 //! # Bugs we found
@@ -66,6 +67,13 @@
 //! | A hold that was found in a list was thought to be the terminal's for its whole timer from then on | a judge's question, by reading | the time is Auth's |
 //! | A simulated P6X took a host that was killed right behind its words for one that is still there | `restart::`, once in some hundred kills | `sim::pty` |
 //! | `journal verify` of an empty file beside a full log made SQLite throw the log away | `cargo test the_log_of_an_empty_file_is_not_thrown_away` without its lines in `sqlite::file` | `sqlite::file`: a reader, too, leaves such a file alone |
+//! | What a P6X listed no more was thought to be over, although it had forgotten all its holds | `tests/mutants/run forgotten-beside-another` | `reconcile::plan`: a hold that is missing although nobody has ended it shows it; `quirks.keeps_sessions` |
+//! | Energy that came while a P6X did not list the hold was refused; when it listed the hold again, that was voided under a charging car | `cargo test energy_counts_while_the_hold_is_missing` on `EnergyReported` in `Held` only | `session::state` |
+//! | An approval that the journal could take only hours later counted from then on, so that our deadlines came after the terminal's timer | `cargo test an_approval_that_is_late_in_the_journal` with `now` in `hold_placed` | `session::flow`: from Auth |
+//! | An Apollo on a serial line that was left in the extended block was never set up again | `cargo test found_in_its_block_format` without the lines with `format` in `Machine::lost` | `terminal::machine` |
+//! | A restart followed a link that had moved, and with it every commit of what was open on the device before, to whomever answered there | `cargo test links_are_not_exchanged_under_holds_by_a_restart` with `may_be_another` always false | `cli::former`, `terminal::device` |
+//! | A damaged record took the hold with it that the next one told of: it was told to have failed | `cargo test no_record_takes_a_hold_with_it` without `take_across_gap` | `session::gap` |
+//! | A crashed actor did not get its sessions back from a damaged journal until the next start | `cargo test damaged::crashed` with `newest` alone in `fleet::recall` | `fleet::recall` |
 //! | The exchanges of a link whose task had crashed were ended, and a terminal's sessions at a start taken up, in the order of a hash map, another one in each run | `cargo storm twice 1000` | they are in order |
 //!
 //! # How many
