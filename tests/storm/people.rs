@@ -128,8 +128,8 @@ pub(crate) async fn attend(world: Arc<World>, fleet: Fleet, terminal: usize) {
             return;
         }
         drive(&world, terminal);
-        let filter = Filter { undisposed: false, terminal: None, state: None, before: None, limit: usize::MAX };
-        let filter = Filter { undisposed: true, terminal: Some(world.id(terminal).clone()), ..filter };
+        let terminal_id = Some(world.id(terminal).clone());
+        let filter = Filter { undisposed: true, terminal: terminal_id, limit: usize::MAX, ..Filter::default() };
         let Ok((sessions, _)) = fleet.sessions(filter).await else { continue };
         let waiting = waiting(&world, &fleet, terminal).await;
         for session in sessions.iter().chain(&waiting) {

@@ -8,6 +8,7 @@
 
 mod admission;
 mod alarm;
+mod alerts;
 mod allocations;
 mod ask;
 mod breakages;
@@ -45,7 +46,6 @@ mod resolve;
 mod restart;
 mod reuse;
 mod rig;
-mod rules;
 mod scan;
 mod scenarios;
 mod scrape;
