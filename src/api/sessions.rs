@@ -96,7 +96,7 @@ impl NewSession {
 async fn open(by: By<Operator>, request: HttpRequest, body: Body, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let NewSession { terminal, amount, connector, reference } = NewSession::read(body)?;
     let idempotency = idempotency_key(&request)?.map(|key| Idempotency {
-        key: format!("{}:{key}", by.name),
+        key: remembered_key(&by.name, key),
         digest: digest(&terminal, amount, connector, reference.as_deref()),
     });
     let terminal = terminal.parse().map_err(|_| Refusal::TerminalUnknown(quoted(&terminal)))?;
@@ -214,8 +214,25 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     }
 }
 
+/// Everybody has keys of their own. The first colon ends the name.
+fn remembered_key(name: &str, key: &str) -> String {
+    format!("{}:{key}", name.replace('%', "%25").replace(':', "%3A"))
+}
+
 /// What the request means, whatever the order of its fields and its white space.
 fn digest(terminal: &str, amount: Amount, connector: Option<u8>, reference: Option<&str>) -> String {
     let meaning = json!([terminal, amount.minor(), connector, reference]).to_string();
     Sha256::digest(meaning).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remembered_key;
+
+    #[test]
+    fn nobody_has_anothers_key() {
+        assert_eq!(remembered_key("charger-7", "4711"), "charger-7:4711");
+        assert_ne!(remembered_key("a", "b:c"), remembered_key("a:b", "c"));
+        assert_ne!(remembered_key("a%3Ab", "c"), remembered_key("a:b", "c"));
+    }
 }

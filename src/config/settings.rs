@@ -175,9 +175,6 @@ fn tokens(api: &mut Section, mistakes: &mut Vec<Mistake>) -> Vec<Token> {
         let name = section.required("name", mistakes, |section, mistakes| section.text("name", mistakes));
         let role = section.required("role", mistakes, |section, mistakes| section.word("role", &roles, mistakes));
         let sha256 = section.required("sha256", mistakes, |section, mistakes| section.take("sha256", mistakes, digest));
-        if name.as_ref().is_some_and(|name| name.contains(':')) {
-            section.mistake("name", "must have no colon, which ends it where idempotency keys are kept", mistakes);
-        }
         if let Some(earlier) = name.clone().and_then(|name| names.insert(name, section.path("name"))) {
             section.mistake("name", format!("is the same as {earlier}"), mistakes);
         }

@@ -122,6 +122,9 @@ pub enum JournalError {
     /// The journal could not be read.
     #[error("the journal cannot be read: {}", OneLine(.0))]
     Unreadable(String),
+    /// Many are reading; later it can be read again.
+    #[error("the journal cannot be read: too many are reading")]
+    Busy,
     /// Another process holds the journal.
     #[error("{path} is in use by another orchestrator (process {holder})")]
     Locked {

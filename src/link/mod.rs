@@ -29,7 +29,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::journal::record::Cause;
-use crate::protocol::{Family, Quirks, Request, Response};
+use crate::protocol::{Discipline, Family, Quirks, Request, Response};
 use crate::time::Timestamp;
 use crate::tls::Fault;
 
@@ -59,6 +59,17 @@ impl Address {
             Self::Tls(tls) => tls.address.to_ascii_lowercase(),
             Self::Serial { path, .. } => path.clone(),
             Self::Pipe(pipe) => pipe.to_string(),
+        }
+    }
+}
+
+impl Address {
+    /// Whether nobody at the other end notices that this end goes.
+    pub fn is_serial(&self) -> bool {
+        match self {
+            Self::Serial { .. } => true,
+            Self::Tcp(_) | Self::Tls(_) => false,
+            Self::Pipe(pipe) => pipe.discipline() == Discipline::Resynchronise,
         }
     }
 }

@@ -111,7 +111,7 @@ impl HostCodec {
 
 impl BlockFormat {
     /// What an answer to Protocol agrees on.
-    const fn agreed(accepted: Protocol) -> Self {
+    pub const fn agreed(accepted: Protocol) -> Self {
         if accepted.options.contains(Options::EXTENDED_BLOCK) { Self::Extended } else { Self::Default }
     }
 }

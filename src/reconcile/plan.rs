@@ -9,8 +9,9 @@
 //!   –              in doubt           no unknown id      NoHold, once Auth's own time is over: the bank may be slow
 //! ```
 //!
-//! A terminal that lacks a hold which nobody has ended has forgotten it, and may have forgotten others. What would be Absent or NoHold and
-//! settle a doubt is Forgotten then.
+//! A terminal that lacks a hold which nobody has ended has forgotten it, and may have forgotten others; and of a journal that is damaged what
+//! has ended a session may be lost. What is missing then is Unproven. Where `quirks.keeps_sessions` says that a terminal forgets, a disposal
+//! in doubt is Unproven, and an authorisation in doubt gets no verdict: it waits for the terminal's own timer.
 //!
 //! A list is no snapshot, so one list alone never changes anything. Whatever moved while the lists were read gets no verdict
 //! this time; the next reconciliation sees it at rest.
@@ -124,12 +125,13 @@ impl Plan {
             }
         } else if shown.lack(question, hold) {
             let doubtful = session.disposal.as_ref().is_some_and(|disposal| disposal.doubtful);
-            let proves_nothing = doubtful && (!question.keeps_sessions || forgot_at.is_some_and(|at| hold.since <= at));
-            self.verdicts.push((session.id, if proves_nothing { Verdict::Forgotten } else { Verdict::Absent }));
+            let forgotten = !question.keeps_sessions || forgot_at.is_some_and(|at| hold.since <= at);
+            let proves_nothing = if doubtful { forgotten } else { question.past_unsure };
+            self.verdicts.push((session.id, if proves_nothing { Verdict::Unproven } else { Verdict::Absent }));
             // One that waits for a person was found missing before; saying so every quarter of an hour would hide what is new.
             match (&session.state, proves_nothing, doubtful) {
                 (State::Uncertain(_), ..) => {}
-                (_, true, _) => self.found_forgotten(Some(id), session.id),
+                (_, true, _) => self.found_unproven(Some(id), session.id),
                 (_, false, true) => self.found(DiscrepancyKind::DisposalConfirmed, Some(id), Some(session.id)),
                 (_, false, false) => self.found(DiscrepancyKind::MissingOnTerminal, Some(id), Some(session.id)),
             }
@@ -188,9 +190,10 @@ impl Plan {
                 }
             } else if !in_one && session.changed_at < question.began && !bank_may_answer(question, session) {
                 // Doubt that is younger than the lists is about a hold that they could not show yet.
-                if forgot_at.is_some_and(|at| session.asked_bank_at.is_some_and(|asked| asked <= at)) {
-                    self.verdicts.push((session.id, Verdict::Forgotten));
-                    self.found_forgotten(None, session.id);
+                let forgotten = forgot_at.is_some_and(|at| session.asked_bank_at.is_some_and(|asked| asked <= at));
+                if forgotten || question.past_unsure {
+                    self.verdicts.push((session.id, Verdict::Unproven));
+                    self.found_unproven(None, session.id);
                 } else if question.keeps_sessions {
                     self.verdicts.push((session.id, Verdict::NoHold));
                     self.found(DiscrepancyKind::NoHold, None, Some(session.id));
@@ -218,10 +221,10 @@ impl Plan {
         self.push(DiscrepancyKind::LostApproval, Some(id), Some(session), action, why);
     }
 
-    fn found_forgotten(&mut self, id: Option<TerminalSessionId>, session: SessionId) {
+    fn found_unproven(&mut self, id: Option<TerminalSessionId>, session: SessionId) {
         let action = "A person must find out what the bank holds: the session is not closed.";
-        let why = "The answer about it was lost, and two lists in a row show nothing; but the terminal lacks other holds, too, which nobody \
-                   has ended, or is known to forget (quirks.keeps_sessions), so that this proves nothing.";
+        let why = "Two lists in a row show nothing of it, which proves nothing: the terminal lacks other holds, too, which nobody has ended, or is \
+                   known to forget (quirks.keeps_sessions), or the journal is damaged.";
         self.push(DiscrepancyKind::MissingOnTerminal, id, Some(session), action, why);
     }
 
@@ -264,7 +267,8 @@ impl Shown<'_> {
     /// When the terminal was found to have forgotten a hold that nobody has tried to end, and its timer cannot have ended.
     fn forgot_at(&self, question: &Question<'_>) -> Option<Timestamp> {
         let open = |session: &&Session| {
-            let untried = session.disposal.as_ref().is_none_or(|disposal| disposal.attempts == 0);
+            let untried = |disposal: &Disposal| !disposal.doubtful && !disposal.under_way && disposal.refusals == 0;
+            let untried = session.disposal.as_ref().is_none_or(untried);
             session.undisposed() && untried && !session.number_reused()
         };
         let holds = question.sessions.iter().filter(open).filter_map(|session| session.hold.as_ref());

@@ -99,15 +99,13 @@ pub fn vanished_after_doubt(disposal: &Disposal, dead_man: DeadMan, known_by: Co
     }
 }
 
-/// A session that a terminal which forgets sessions does not know any more, after an unanswered attempt: it may have been forgotten before
-/// that attempt was carried out.
-pub fn forgotten(decision: Decision, dead_man: DeadMan, now: Timestamp) -> Meaning {
-    match vanished(dead_man, now) {
-        expired @ Meaning::Over(..) if decision == Decision::Void => expired,
-        _ => Meaning::Unknowable(
-            "the answer was lost, and the terminal, which forgets sessions, does not know this one any more",
-        ),
+/// A hold that a terminal does not list, although nobody has ended it. One that was missing before its timer can have acted was
+/// forgotten, and the timer with it.
+pub fn missing(hold: &Hold, now: Timestamp) -> Meaning {
+    if hold.doubted_since.is_some_and(|since| !timer_may_be_past(hold.dead_man, since)) {
+        return Meaning::Unknowable("the terminal has forgotten it, and its own timer with it");
     }
+    vanished(hold.dead_man, now)
 }
 
 /// What Not OK to an attempt means.
@@ -116,9 +114,9 @@ pub fn refused(session: &Session, disposal: &Disposal, reason: Option<Reason>, r
         return Meaning::Unknowable("there is no hold to dispose of");
     };
     match reason {
-        Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful && !rules.keeps_sessions => {
-            forgotten(disposal.decision, hold.dead_man, now)
-        }
+        Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful && !rules.keeps_sessions => Meaning::Unknowable(
+            "the answer was lost, and the terminal, which forgets sessions, does not know this one any more",
+        ),
         Some(Reason::SESSION_NOT_FOUND) if disposal.doubtful => {
             vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::Presumed, now)
         }

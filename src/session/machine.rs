@@ -359,31 +359,28 @@ impl Machine {
                 let decided = Fact::DisposalDecided { decision: Decision::Void, by: DecidedBy::Orphan };
                 self.and_ask_turn(Step::append([placed, decided]), self.ready)
             }
-            (Verdict::NoHold | Verdict::Forgotten, State::InDoubt(dead_man), _) if disposal::timer_is_past(*dead_man, now) => {
+            (Verdict::NoHold, State::InDoubt(dead_man), _) if disposal::timer_is_past(*dead_man, now) => {
                 self.vanished(disposal::vanished(*dead_man, now))
             }
             (Verdict::NoHold, State::InDoubt(_), _) => Step::append([Fact::Failed {
                 why: "the answer to Auth was lost, but the terminal holds nothing for it".to_owned(),
             }]),
-            (Verdict::Forgotten, State::InDoubt(_), _) => self.vanished(Meaning::Unknowable(
-                "the answer to Auth was lost, and the terminal, which has forgotten other sessions, lists nothing for it",
-            )),
-            (Verdict::Absent | Verdict::Forgotten, State::Held, Some(hold)) => {
-                self.vanished(disposal::vanished(hold.dead_man, now))
+            (Verdict::Unproven, State::InDoubt(_) | State::Held | State::Disposing | State::Uncertain(_), _) => {
+                self.vanished(Meaning::Unknowable("the terminal lists nothing of it, which proves nothing here"))
             }
-            (Verdict::Absent | Verdict::Forgotten, State::Disposing | State::Uncertain(_), Some(hold)) => {
+            (Verdict::Absent, State::Held, Some(hold)) => self.vanished(disposal::missing(hold, now)),
+            (Verdict::Absent, State::Disposing | State::Uncertain(_), Some(hold)) => {
                 self.vanished(match &self.session.disposal {
-                    Some(disposal) if disposal.doubtful => {
-                        if verdict == Verdict::Forgotten || disposal.not_tried_since_missing(hold) {
-                            disposal::forgotten(disposal.decision, hold.dead_man, now)
-                        } else {
-                            disposal::vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::ListAbsent, now)
-                        }
+                    Some(disposal) if disposal.doubtful && disposal.not_tried_since_missing(hold) => {
+                        Meaning::Unknowable("it was missing before, and nothing was tried since")
                     }
-                    Some(_) | None => disposal::vanished(hold.dead_man, now),
+                    Some(disposal) if disposal.doubtful => {
+                        disposal::vanished_after_doubt(disposal, hold.dead_man, ConfirmedBy::ListAbsent, now)
+                    }
+                    Some(_) | None => disposal::missing(hold, now),
                 })
             }
-            (Verdict::Present | Verdict::Absent | Verdict::Forgotten | Verdict::NoHold | Verdict::Adopt(_), _, _) => {
+            (Verdict::Present | Verdict::Absent | Verdict::Unproven | Verdict::NoHold | Verdict::Adopt(_), _, _) => {
                 Step::none()
             }
         }

@@ -13,7 +13,6 @@ pub enum Verdict {
     Present,
     /// Two lists agree that the terminal does not have the session's hold any more.
     Absent,
-    /// In doubt, or its hold missing after an unanswered attempt: two lists show nothing, but the terminal forgets sessions, so that
-    /// this proves nothing.
-    Forgotten,
+    /// Two lists show nothing of it, which proves nothing: the terminal forgets sessions, or a part of the journal is lost.
+    Unproven,
 }

@@ -289,6 +289,7 @@ impl TerminalActor {
 pub(super) fn machine(settings: &TerminalSettings, now: Timestamp) -> Machine {
     let plan = Plan {
         family: settings.family,
+        serial: settings.link.address.is_serial(),
         serial_number: settings.serial_number.clone(),
         options: settings.options,
         setup: machine::setup(&settings.policy),

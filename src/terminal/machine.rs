@@ -12,8 +12,8 @@
 //! Status comes last because its answer cannot be mistaken for a Result: had an answer got out of step on the way, the link
 //! would see one too many (see `link`).
 //!
-//! A terminal whose host goes without a word, on a serial line, keeps the block format that was agreed on, and does not understand Reset in
-//! another. Where the extended block is wanted, a Reset that comes to nothing is therefore sent in the other format on the next link.
+//! Nobody tells a terminal on a serial line that its host has gone: it keeps the block format that was agreed on, and does not understand
+//! Reset in another. The next link begins in that format therefore, and in the other one after a Reset that came to nothing.
 
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub enum Action {
 pub struct Plan {
     /// What it can do.
     pub family: Family,
+    /// Whether it is on a serial line, where it does not notice that its host goes.
+    pub serial: bool,
     /// The serial number that it must have, if one is configured.
     pub serial_number: Option<String>,
     /// Which Protocol options to ask for.
@@ -185,7 +187,8 @@ impl Machine {
 
     /// The link is gone.
     pub fn lost(&mut self) {
-        if self.phase == Phase::SettingUp(Stage::Reset) && self.plan.options.contains(Options::EXTENDED_BLOCK) {
+        let wanted = self.plan.serial && self.plan.options.contains(Options::EXTENDED_BLOCK);
+        if wanted && self.phase == Phase::SettingUp(Stage::Reset) {
             self.format = match self.format {
                 BlockFormat::Default => BlockFormat::Extended,
                 BlockFormat::Extended => BlockFormat::Default,
@@ -292,6 +295,7 @@ impl Machine {
             // a reason is met as a P6X's.
             (Stage::Protocol, Response::Protocol(accepted)) => {
                 self.accepted = Some(*accepted);
+                self.format = if self.plan.serial { BlockFormat::agreed(*accepted) } else { BlockFormat::Default };
                 self.go(Stage::Setup, now)
             }
             // Protocol is optional (PSP, Protocol): without it there are no reasons, and doubt is met with the list or a person.

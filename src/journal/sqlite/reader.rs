@@ -45,7 +45,7 @@ impl Reader {
         });
         let refused = match self.questions.as_ref().map(|questions| questions.try_send(question)) {
             Some(Ok(())) => None,
-            Some(Err(TrySendError::Full(_))) => Some(JournalError::Unreadable("too many are reading".to_owned())),
+            Some(Err(TrySendError::Full(_))) => Some(JournalError::Busy),
             Some(Err(TrySendError::Disconnected(_))) | None => Some(JournalError::Closed),
         };
         Box::pin(async move {

@@ -96,8 +96,8 @@ pub const POINTS: [Point; 11] = [
         key: "keeps_sessions",
         pages: "no page says whether open sessions survive a power cycle, Reset, a new connection or a new Setup; that Setup takes a timeout \
                 of days suggests it",
-        changes: "whether a session that the terminal does not know is gone; if false, a Commit or Void without an answer then waits for \
-                  a person, and an Auth without an answer for the terminal's own timer",
+        changes: "whether a session that the terminal does not know is over; if false, it waits for a person when its Commit or Void had no \
+                  answer, and for the terminal's own timer when its Auth had none",
         value: |quirks| quirks.keeps_sessions.to_string(),
     },
 ];

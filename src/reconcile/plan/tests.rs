@@ -340,17 +340,17 @@ fn one_list() {
 /// nor was a hold never placed because none is shown.
 #[test]
 fn missing_beside_a_forgotten_hold_proves_nothing() {
-    use Verdict::{Absent, Forgotten, NoHold, Present};
+    use Verdict::{Absent, NoHold, Present, Unproven};
     let old = |number, facts| session(number, BEGAN - 10, facts);
     let long_ago = |number, facts| session(number, BEGAN - 1000, facts);
     type Row = (&'static str, Vec<Session>, Vec<u32>, Vec<(u8, Verdict)>);
     let table: Vec<Row> = vec![
-        ("a disposal in doubt", vec![old(1, doubtful(7)), old(2, held(8))], vec![], vec![(1, Forgotten), (2, Absent)]),
+        ("a disposal in doubt", vec![old(1, doubtful(7)), old(2, held(8))], vec![], vec![(1, Unproven), (2, Absent)]),
         ("the other one is there", vec![old(1, doubtful(7)), old(2, held(8))], vec![8], vec![(1, Absent), (2, Present)]),
         ("both are in doubt", vec![old(1, doubtful(7)), old(2, doubtful(8))], vec![], vec![(1, Absent), (2, Absent)]),
-        ("an authorisation in doubt", vec![old(1, in_doubt()), old(2, held(8))], vec![], vec![(2, Absent), (1, Forgotten)]),
+        ("an authorisation in doubt", vec![old(1, in_doubt()), old(2, held(8))], vec![], vec![(2, Absent), (1, Unproven)]),
         ("the other one is there", vec![old(1, in_doubt()), old(2, held(8))], vec![8], vec![(2, Present), (1, NoHold)]),
-        ("found before", vec![long_ago(1, doubtful(7)), old(2, uncertain(8))], vec![], vec![(1, Forgotten), (2, Absent)]),
+        ("found before", vec![long_ago(1, doubtful(7)), old(2, uncertain(8))], vec![], vec![(1, Unproven), (2, Absent)]),
         ("placed after that", vec![old(1, doubtful(7)), long_ago(2, uncertain(8))], vec![], vec![(1, Absent), (2, Absent)]),
         ("a younger hold", vec![old(1, doubtful(7)), session(2, BEGAN + 10, held(8))], vec![], vec![(1, Absent)]),
     ];
@@ -358,7 +358,7 @@ fn missing_beside_a_forgotten_hold_proves_nothing() {
         let plan = plan(&sessions, &list, Some(&list), OrphanPolicy::Void);
         let verdicts: Vec<_> = verdicts.into_iter().map(|(number, verdict)| (name(number), verdict)).collect();
         assert_eq!(plan.verdicts, verdicts, "{case}");
-        let forgotten = plan.verdicts.iter().filter(|(_, verdict)| *verdict == Forgotten);
+        let forgotten = plan.verdicts.iter().filter(|(_, verdict)| *verdict == Unproven);
         for (session, _) in forgotten {
             let found = plan.discrepancies.iter().find(|found| found.session == Some(*session)).unwrap();
             assert_eq!(found.kind, DiscrepancyKind::MissingOnTerminal, "{case}");
@@ -385,7 +385,7 @@ fn a_forgetful_terminal_proves_nothing_by_its_lists() {
     let verdicts = Plan::of(&question(&all)).verdicts;
     assert_eq!(verdicts, [(name(1), Verdict::Present), (name(3), Verdict::Present), (name(2), Verdict::Adopt(id(8)))]);
     let verdicts = Plan::of(&question(&all[2..])).verdicts;
-    assert_eq!(verdicts, [(name(1), Verdict::Forgotten), (name(3), Verdict::Present)]);
+    assert_eq!(verdicts, [(name(1), Verdict::Unproven), (name(3), Verdict::Present)]);
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn nobody_adopts_or_voids_what_a_damaged_journal_may_have_known() {
         assert_eq!(plan.discrepancies[0].terminal_session_id, Some(id(9)));
         assert!(plan.discrepancies[0].action.contains("the journal is damaged"), "{:?}", plan.discrepancies);
         let nothing_listed = Plan::of(&Question { lists: Some(Lists { first: &[], second: Some(&[]) }), ..question });
-        assert_eq!(nothing_listed.verdicts, [(sessions[0].id, Verdict::NoHold)]);
+        assert_eq!(nothing_listed.verdicts, [(sessions[0].id, Verdict::Unproven)]);
         let sound = Plan::of(&Question { past_unsure: false, ..question });
         assert_eq!(sound.verdicts, [(sessions[0].id, Verdict::Adopt(id(9)))]);
     }
@@ -465,7 +465,7 @@ proptest! {
             match verdict {
                 Verdict::Present => {}
                 Verdict::Adopt(id) => prop_assert!(both(*id) && !plan.orphans.contains(id)),
-                Verdict::NoHold | Verdict::Absent | Verdict::Forgotten => prop_assert!(second.is_some()),
+                Verdict::NoHold | Verdict::Absent | Verdict::Unproven => prop_assert!(second.is_some()),
             }
         }
         for id in &plan.orphans {

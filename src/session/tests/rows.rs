@@ -284,22 +284,32 @@ fn what_a_forgetful_terminal_does_not_list_is_not_done() {
         Decision::Commit(amount) => Request::CommitSession { session: TerminalSessionId(11), amount },
         Decision::Void => Request::VoidSession { session: TerminalSessionId(11) },
     };
-    for (decision, after_its_timer) in [(commit(3140), "uncertain"), (Decision::Void, "expired")] {
+    for decision in [commit(3140), Decision::Void] {
         let mut life = Life::attempting(P6x, decision);
         for happens in
-            [lost(), Listed(Verdict::Forgotten), Listed(Verdict::Absent), Passes(HOUR), Crashes, Listed(Verdict::Absent)]
+            [lost(), Listed(Verdict::Unproven), Listed(Verdict::Absent), Passes(HOUR), Crashes, Listed(Verdict::Absent)]
         {
             lead(&mut life, &request(decision), happens);
         }
         assert_eq!(life.state(), "uncertain", "{decision:?}");
         lead(&mut life, &request(decision), Passes(24 * HOUR));
         lead(&mut life, &request(decision), Listed(Verdict::Absent));
-        assert_eq!(life.state(), after_its_timer, "{decision:?}");
+        assert_eq!(life.state(), "uncertain", "{decision:?}");
+    }
+
+    // Its own timer is forgotten, too; that of one which is missing only later may have acted.
+    for (missing_at, state) in [(2 * HOUR, "uncertain"), (24 * HOUR + 15 * MINUTE, "expired")] {
+        let mut life = Life::held(P6x);
+        life.now = missing_at;
+        life.does(Input::Listed(Verdict::Absent));
+        life.now = 26 * HOUR;
+        life.does(Input::Listed(Verdict::Absent));
+        assert_eq!(life.state(), state);
     }
 
     // It was not forgotten after all: what is missing after another attempt was carried out by that one.
     let mut life = Life::attempting(P6x, commit(3140));
-    for happens in [lost(), Listed(Verdict::Forgotten), ReconnectsIdle, Listed(Verdict::Present)] {
+    for happens in [lost(), Listed(Verdict::Unproven), ReconnectsIdle, Listed(Verdict::Present)] {
         lead(&mut life, &request(commit(3140)), happens);
     }
     for happens in [RetriesAfter(1), lost(), Listed(Verdict::Absent)] {
@@ -311,28 +321,24 @@ fn what_a_forgetful_terminal_does_not_list_is_not_done() {
 /// `quirks.keeps_sessions = false`, where there are no lists.
 #[test]
 fn what_a_forgetful_apollo_does_not_find_is_not_done() {
-    let forgetful = || Life::under(Rules { keeps_sessions: false, ..rules(Apollo) }).and_card().and_hold();
-    let request = Request::VoidSession { session: TerminalSessionId(11) };
-    for (passes, state) in [(1, "uncertain"), (24 * HOUR + 15 * MINUTE, "expired")] {
-        let mut life = forgetful().and_attempt(Decision::Void);
-        for happens in [lost(), Passes(passes), Retries, refused(0x0C)] {
+    for (decision, request) in [
+        (commit(3140), Request::CommitSession { session: TerminalSessionId(11), amount: minor(3140) }),
+        (Decision::Void, Request::VoidSession { session: TerminalSessionId(11) }),
+    ] {
+        let forgetful = Life::under(Rules { keeps_sessions: false, ..rules(Apollo) }).and_card().and_hold();
+        let mut life = forgetful.and_attempt(decision);
+        for happens in [lost(), Passes(1), Retries, refused(0x0C)] {
             lead(&mut life, &request, happens);
         }
-        assert_eq!(life.state(), state);
+        assert_eq!((life.state(), life.confirmed_by()), ("uncertain", None), "{decision:?}");
     }
-    let mut life = forgetful().and_attempt(commit(3140));
-    let request = Request::CommitSession { session: TerminalSessionId(11), amount: minor(3140) };
-    for happens in [lost(), Passes(24 * HOUR + 15 * MINUTE), Retries, refused(0x0C)] {
-        lead(&mut life, &request, happens);
-    }
-    assert_eq!(life.state(), "uncertain");
 }
 
 #[test]
 fn an_authorisation_in_doubt_on_a_forgetful_p6x_waits_for_a_person_or_the_timer() {
     let mut found_out = Life::authorising(P6x);
     found_out.crashes();
-    assert_eq!(found_out.does(Input::Listed(Verdict::Forgotten)), []);
+    assert_eq!(found_out.does(Input::Listed(Verdict::Unproven)), []);
     assert_eq!((found_out.state(), found_out.last(1)), ("uncertain", vec!["became_uncertain"]));
 
     // Known to be forgetful, it is waited for as an Apollo is.

@@ -18,6 +18,7 @@ fn at(seconds: i64) -> Timestamp {
 fn plan(family: Family, serial_number: Option<&str>) -> Plan {
     Plan {
         family,
+        serial: true,
         serial_number: serial_number.map(str::to_owned),
         options: Options(0x0F),
         setup: Setup { timeout_seconds: 86_400, action: TimeoutAction::Void },
@@ -183,29 +184,34 @@ fn the_state_follows_what_the_terminal_says() {
     assert_eq!(machine.state_name(), "wait_auth");
 }
 
-/// Where the extended block is wanted, a terminal that does not answer Reset may still use it, or not use it any more.
+/// On a serial line a terminal keeps the block format when its host goes, and loses it with its power.
 #[test]
-fn a_reset_that_comes_to_nothing_is_sent_in_the_other_format() {
+fn the_next_link_begins_in_the_format_that_was_agreed_on() {
     use BlockFormat::{Default, Extended};
     let mut machine = machine(Family::Apollo, None);
     assert_eq!(machine.format(), Default);
     for expected in [Extended, Default, Extended] {
         machine.opened(at(1));
         machine.lost();
-        assert_eq!(machine.format(), expected);
+        assert_eq!(machine.format(), expected, "a Reset that came to nothing");
     }
-    // This one was understood.
-    machine.opened(at(2));
-    answer(&mut machine, Response::Result(Verdict::Ok));
-    machine.lost();
-    assert_eq!(machine.format(), Extended);
-
-    let mut plan = plan(Family::Apollo, None);
-    plan.options = Options(0x0B);
-    let mut plain = Machine::new(plan, at(0));
-    plain.opened(at(1));
-    plain.lost();
-    assert_eq!(plain.format(), Default);
+    let accepted = |options| Response::Protocol(Protocol { version: 3, options: Options(options) });
+    for (options, expected) in [(0x0B, Default), (0x0F, Extended)] {
+        machine.opened(at(2));
+        for response in [Response::Result(Verdict::Ok), Response::Synchronize, ids("4711"), accepted(options)] {
+            answer(&mut machine, response);
+        }
+        machine.lost();
+        assert_eq!(machine.format(), expected, "{options:#x} accepted");
+    }
+    for change in [(|plan| plan.options = Options(0x0B)) as fn(&mut Plan), |plan| plan.serial = false] {
+        let mut plan = plan(Family::Apollo, None);
+        change(&mut plan);
+        let mut plain = Machine::new(plan, at(0));
+        plain.opened(at(1));
+        plain.lost();
+        assert_eq!(plain.format(), Default);
+    }
 }
 
 /// The link is asked for a sign of life when it has been silent, once at a time, and only when it is set up.
