@@ -39,8 +39,6 @@ pub(crate) struct Page {
     pub(crate) decision: Option<(Decision, DecidedBy, Timestamp)>,
     /// Commit or Void may be sent.
     pub(crate) may_dispose: bool,
-    /// Commit or Void may have been sent.
-    pub(crate) attempted: bool,
     /// An attempt was not answered.
     pub(crate) doubtful: bool,
     /// How many were refused, and what the last of them said.
@@ -61,9 +59,9 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// There is a hold, and nobody has tried to end it.
+    /// There is a hold, and nothing that could end it has left.
     fn nobody_ended(&self) -> bool {
-        self.hold.is_some() && !self.attempted
+        self.hold.is_some() && !self.may_dispose && !self.doubtful && self.refusals == 0
     }
 
     /// The terminal's timer is past by so much that it is believed to have acted, and this is what it does.
@@ -154,7 +152,6 @@ impl Books {
                 unsure: false,
                 decision: None,
                 may_dispose: false,
-                attempted: false,
                 doubtful: false,
                 refusals: 0,
                 refused_with: None,
@@ -253,7 +250,7 @@ impl Books {
                 if page.decision.is_none() || page.may_dispose || page.may_update.is_some() {
                     return wrong("not decided, or another attempt or an update is under way");
                 }
-                (page.may_dispose, page.attempted) = (true, true);
+                page.may_dispose = true;
                 page.noisy = false;
             }
             Fact::AttemptRefused { .. } | Fact::Disposed { confirmed_by: ConfirmedBy::ResultOk, .. } if page.noisy => {
