@@ -104,7 +104,9 @@
 //! | `believe-what-follows-noise` | 43 | the second reader of the journal, who knows when noise came |
 //! | `rebuilt-without-its-holds` | 56 | the deadline's bound |
 //! | `found-untold-after-a-crash` | 94 | the board against the journal |
+//! | `forgetful-terminal-believed` | 276 | the bank |
 //! | `number-given-twice-unnoticed` | 1,232 | the bank |
+//! | `forgotten-beside-another` | 1,446 | the second reader of the journal |
 //! | `wait-auth-decides` | 6,628 | the bank |
 //! | `found-panics-stay-in-quarantine` | 7,049 | the deadline's bound |
 //! | `second-answer-believed` | 54,948; the 5,461st of those in which bytes come twice | the bank |

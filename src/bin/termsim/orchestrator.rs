@@ -1,6 +1,7 @@
 //! The real orchestrator as a child process: found or built, started, watched, told to end.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -20,6 +21,15 @@ pub(crate) fn program() -> Result<PathBuf, String> {
     let program = folder.join("quittance");
     if let (Some(cargo), Some(package)) = (env::var_os("CARGO"), env::var_os("CARGO_MANIFEST_DIR")) {
         let mut build = Command::new(cargo);
+        // With what cargo tells a program that it runs, some crates would be built anew, and with them nearly everything, each time.
+        let told = |name: &OsString| {
+            let name = name.to_string_lossy();
+            let ours = ["OUT_DIR", "QUITTANCE_REVISION"].contains(&name.as_ref());
+            ours || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        };
+        for name in env::vars_os().map(|(name, _)| name).filter(told) {
+            build.env_remove(name);
+        }
         build.args(["build", "--bin", "quittance", "--manifest-path"]).arg(Path::new(&package).join("Cargo.toml"));
         if !cfg!(debug_assertions) {
             build.arg("--release");
