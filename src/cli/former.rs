@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::config;
 use crate::id::TerminalId;
 use crate::journal::record::Device;
-use crate::journal::{Entry, Fact, Record};
+use crate::journal::{Entry, Fact, Journal, JournalError, Record};
 use crate::link;
 use crate::session::Session;
 use crate::session::ledger::Ledger;
@@ -21,7 +21,7 @@ use crate::terminal::change::Change;
 use crate::time::{Clock, Timestamp};
 
 /// What the journal does not know yet of these terminals, as entries that tell it.
-pub(super) fn news(terminals: &[TerminalSettings], remembered: &BTreeMap<TerminalId, Value>, clock: Clock) -> Vec<Entry> {
+fn news(terminals: &[TerminalSettings], remembered: &BTreeMap<TerminalId, Value>, clock: Clock) -> Vec<Entry> {
     let wanted = terminals.iter().map(|settings| (&settings.id, config::remember(settings)));
     let news = wanted.filter(|(id, settings)| remembered.get(*id) != Some(settings));
     let at = clock.now();
@@ -32,8 +32,22 @@ pub(super) fn news(terminals: &[TerminalSettings], remembered: &BTreeMap<Termina
     news.map(entry).collect()
 }
 
+/// Makes the journal remember how these terminals are configured.
+pub(super) async fn tell(
+    journal: &dyn Journal,
+    terminals: &[TerminalSettings],
+    remembered: &mut BTreeMap<TerminalId, Value>,
+    clock: Clock,
+) -> Result<(), JournalError> {
+    let news = news(terminals, remembered, clock);
+    if !news.is_empty() {
+        remembered.extend(told(journal.append(news).await?));
+    }
+    Ok(())
+}
+
 /// What these records tell of terminals.
-pub(super) fn told(records: Vec<Record>) -> impl Iterator<Item = (TerminalId, Value)> {
+fn told(records: Vec<Record>) -> impl Iterator<Item = (TerminalId, Value)> {
     records.into_iter().filter_map(|record| match record.entry {
         Entry { terminal: Some(terminal), fact: Fact::Configured { settings }, .. } => Some((terminal, settings)),
         _ => None,

@@ -17,7 +17,7 @@ use crate::api::reload::{Changed, Draining, NotReloaded, Reloaded, Reloader, Wai
 use crate::config::{self, Config, Environment, Mistakes};
 use crate::fleet::Fleet;
 use crate::id::TerminalId;
-use crate::journal::{Journal, PacedJournal};
+use crate::journal::PacedJournal;
 use crate::session::Refusal;
 use crate::time::Clock;
 
@@ -68,12 +68,8 @@ impl Reload {
         let (config, settings) = config::follow(&running.config, self.read().await.map_err(NotReloaded::Invalid)?);
         // Also those that run already, if the journal could not be told of them at the start.
         for terminals in [&running.config.terminals, &config.terminals] {
-            let news = former::news(terminals, &running.remembered, self.clock);
-            if !news.is_empty() {
-                let records = self.journal.append(news).await;
-                let records = records.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
-                running.remembered.extend(former::told(records));
-            }
+            let told = former::tell(self.journal.as_ref(), terminals, &mut running.remembered, self.clock).await;
+            told.map_err(|error| Refusal::JournalUnavailable(error.to_string()))?;
         }
         let applied = self.fleet.reconfigure(config.terminals.clone(), config.supervision.clone()).await?;
         self.journal.limit(config.journal_slow_after);

@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -24,12 +24,11 @@ use crate::config::{self, Config, Environment};
 use crate::fleet::{self, Fleet};
 use crate::id::TerminalId;
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Entry, Fact, Health, Journal, JournalError, JournalObserver, PacedJournal};
+use crate::journal::{Entry, Fact, Health, Journal, JournalObserver, PacedJournal};
 use crate::metrics::Metrics;
-use crate::money::Currency;
 use crate::random::Randomness;
 use crate::session::ledger::Ledger;
-use crate::session::replay::{Replay, Replayed, Taken, each};
+use crate::session::replay::{self, Replayed};
 use crate::time::Clock;
 
 use super::reloader::{LogFilter, Reload, Running};
@@ -143,7 +142,7 @@ async fn orchestrate(config: Config, place: Place) -> Result<(), String> {
     let end_lost = journal.opened().end_lost;
     let paced = Arc::new(PacedJournal::new(Arc::new(journal), clock, config.journal_slow_after));
     let journal = Arc::clone(&paced) as Arc<dyn Journal>;
-    let replayed = replay(journal.as_ref(), config.site.currency, end_lost).await.map_err(|error| error.to_string())?;
+    let replayed = replay::whole(journal.as_ref(), config.site.currency, end_lost).await.map_err(|error| error.to_string())?;
     let Replayed { ledger, unsound, newest } = replayed;
     if clock.now() < newest {
         warn!(%newest, "the clock was set back behind the journal's newest record; time goes on from there");
@@ -249,33 +248,12 @@ fn open_many_files() {
     }
 }
 
-/// What the whole journal says. A record that cannot follow is named, and what is readable is still disposed of.
-async fn replay(journal: &dyn Journal, site: Currency, end_lost: bool) -> Result<Replayed, JournalError> {
-    let mut replay = Replay::new(site);
-    each(journal, u64::MAX, |record| match replay.take(record) {
-        Taken::Follows => {}
-        Taken::AcrossGap(error) => {
-            error!(%error, "a record does not follow from the ones before it; it is believed all the same, and no cards are taken");
-        }
-        Taken::LeftOut(error) => {
-            error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
-        }
-    })
-    .await?;
-    let all_read = replay.last() >= *journal.newest().borrow();
-    Ok(replay.end(end_lost || !all_read))
-}
-
 /// Makes the journal remember how each terminal is configured. Gives what it knows then.
 async fn remember(config: &Config, ledger: &Ledger, journal: &dyn Journal, clock: Clock) -> BTreeMap<TerminalId, Value> {
     let last = |(id, known): (&TerminalId, &Vec<(_, Value)>)| Some((id.clone(), known.last()?.1.clone()));
     let mut remembered: BTreeMap<TerminalId, Value> = ledger.configured().iter().filter_map(last).collect();
-    let news = former::news(&config.terminals, &remembered, clock);
-    if !news.is_empty() {
-        match journal.append(news).await {
-            Ok(records) => remembered.extend(former::told(records)),
-            Err(error) => warn!(%error, "how the terminals are configured could not be appended"),
-        }
+    if let Err(error) = former::tell(journal, &config.terminals, &mut remembered, clock).await {
+        warn!(%error, "how the terminals are configured could not be appended");
     }
     remembered
 }

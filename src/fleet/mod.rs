@@ -40,7 +40,7 @@ use crate::protocol::{Request, Response};
 use crate::random::Randomness;
 use crate::recorder::Recorders;
 use crate::session::ledger::Ledger;
-use crate::session::machine::{Input, Machine, Rules};
+use crate::session::machine::{Input, Machine};
 use crate::session::story::Story;
 use crate::session::{Refusal, Session, Wish, disposal};
 use crate::terminal::asking::Ask;
@@ -313,13 +313,7 @@ impl Fleet {
         let Some(settings) = self.inner.places.settings(&session.terminal) else {
             return Err(Refusal::TerminalUnknown(session.terminal.to_string()));
         };
-        let rules = Rules {
-            policy: settings.policy.clone(),
-            family: settings.family,
-            keeps_sessions: settings.link.quirks.keeps_sessions,
-            authorise_timeout: settings.link.timeouts.authorise,
-        };
-        Machine::new(session.clone(), rules).on(Input::Wish(wish), self.inner.clock.now()).map(|_| session)
+        Machine::new(session.clone(), settings.rules()).on(Input::Wish(wish), self.inner.clock.now()).map(|_| session)
     }
 
     /// The session as it is now.

@@ -29,17 +29,12 @@ struct Recalled {
 pub(super) async fn open_sessions(inner: Arc<Inner>, of: TerminalId, entry: Entry) -> Result<Vec<Session>, JournalError> {
     let appended = inner.journal.append(vec![entry]).await?;
     let until = appended.last().map_or(u64::MAX, |record| record.seq);
-    let recalled = match newest(&inner, &of).await? {
-        Some(recalled) if !inner.past_unsure() => recalled,
-        _ => match all(&inner, &of, until).await {
-            Ok(recalled) => recalled,
-            Err(JournalError::Busy) => return Err(JournalError::Busy),
-            // Damage that was found while the program runs: the journal is read past it only from the next start on.
-            Err(error) => {
-                warn!(terminal = %of, %error, "not all of the journal can be read; what is known of it goes on");
-                one_by_one(&inner, &of).await?
-            }
-        },
+    let (by_name, whole) = by_name(&inner, &of).await?;
+    let recalled = if whole && !inner.past_unsure() {
+        by_name
+    } else {
+        // Damage that was found while the program runs: the journal is read past it only from the next start on.
+        readable(all(&inner, &of, until).await)?.unwrap_or(by_name)
     };
     let mut sessions = Vec::new();
     for Recalled { session, records } in recalled {
@@ -53,71 +48,43 @@ pub(super) async fn open_sessions(inner: Arc<Inner>, of: TerminalId, entry: Entr
     Ok(sessions)
 }
 
-/// What the board knows as open, and the newest; none when the journal is damaged there.
-async fn newest(inner: &Inner, of: &TerminalId) -> Result<Option<Vec<Recalled>>, JournalError> {
-    let names = match names(inner, of).await {
-        Err(JournalError::Busy) => return Err(JournalError::Busy),
+/// What damage hides is none; a journal that is only busy is asked again later.
+fn readable<T>(answer: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(JournalError::Busy) => Err(JournalError::Busy),
         Err(error) => {
-            warn!(terminal = %of, %error, "all of the journal is read instead");
-            return Ok(None);
-        }
-        Ok(names) => names,
-    };
-    let mut recalled = Vec::new();
-    for name in names {
-        match one(inner, name).await {
-            Err(JournalError::Busy) => return Err(JournalError::Busy),
-            Err(error) => {
-                warn!(session = %name, %error, "all of the journal is read instead");
-                return Ok(None);
-            }
-            Ok(None) => return Ok(None),
-            Ok(Some(session)) => recalled.push(session),
-        }
-    }
-    Ok(Some(recalled))
-}
-
-/// The sessions that the board knows as open, and the newest.
-async fn names(inner: &Inner, of: &TerminalId) -> Result<Vec<SessionId>, JournalError> {
-    let mut names = inner.journal.sessions(Some(of.clone()), None, NEWEST).await?;
-    names.extend(inner.board.open(of).iter().map(|session| session.id));
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
-}
-
-/// A session by its name; none when its records do not follow from each other.
-async fn one(inner: &Inner, name: SessionId) -> Result<Option<Recalled>, JournalError> {
-    let records = inner.journal.session(name).await?;
-    match Ledger::session(&records) {
-        Ok(session) => Ok(session.map(|session| Recalled { session, records })),
-        Err(error) => {
-            error!(session = %name, %error, "a session's records do not follow from each other");
+            warn!(%error, "not all that is wanted of the journal can be read");
             Ok(None)
         }
     }
 }
 
-/// What can be found by name; what is shown as open and cannot be found stays as it is shown.
-async fn one_by_one(inner: &Inner, of: &TerminalId) -> Result<Vec<Recalled>, JournalError> {
+/// What the board knows as open, and the newest, and whether all of that was found. What was not stays as it is shown.
+async fn by_name(inner: &Inner, of: &TerminalId) -> Result<(Vec<Recalled>, bool), JournalError> {
     let shown = inner.board.open(of);
-    let names = match names(inner, of).await {
-        Err(JournalError::Busy) => return Err(JournalError::Busy),
-        names => names.unwrap_or_else(|_| shown.iter().map(|session| session.id).collect()),
-    };
+    let newest = readable(inner.journal.sessions(Some(of.clone()), None, NEWEST).await)?;
+    let mut whole = newest.is_some();
+    let mut names: Vec<_> = shown.iter().map(|session| session.id).chain(newest.into_iter().flatten()).collect();
+    names.sort_unstable();
+    names.dedup();
     let mut recalled = Vec::new();
     for name in names {
-        match one(inner, name).await {
-            Err(JournalError::Busy) => return Err(JournalError::Busy),
-            Ok(Some(session)) => recalled.push(session),
-            Ok(None) | Err(_) => {
-                let shown = shown.iter().find(|session| session.id == name);
-                recalled.extend(shown.map(|session| Recalled { session: session.clone(), records: Vec::new() }));
+        let records = readable(inner.journal.session(name).await)?.unwrap_or_default();
+        let session = Ledger::session(&records).unwrap_or_else(|error| {
+            error!(session = %name, %error, "a session's records do not follow from each other");
+            None
+        });
+        whole &= session.is_some();
+        match session {
+            Some(session) => recalled.push(Recalled { session, records }),
+            None => {
+                let shown = shown.iter().find(|session| session.id == name).cloned();
+                recalled.extend(shown.map(|session| Recalled { session, records: Vec::new() }));
             }
         }
     }
-    Ok(recalled)
+    Ok((recalled, whole))
 }
 
 /// The same from every record that can be read.

@@ -2,7 +2,6 @@
 //! answers a test can hold back. What is waited for is an event; a limit only ends a build that is broken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -10,7 +9,7 @@ use crate::config;
 use crate::id::{SessionReference, TerminalSessionId};
 use crate::journal::memory::MemoryJournal;
 use crate::journal::record::{AtEnd, Cause, DeadMan, DeadManAction, Decision, Learned, Origin};
-use crate::journal::{Entry, Fact, JournalError, Pending, Selection};
+use crate::journal::{Entry, Fact};
 use crate::protocol::Family;
 use crate::protocol::response::TerminalState;
 use crate::session::State;
@@ -25,64 +24,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Rig {
     fleet: Fleet,
     journal: MemoryJournal,
-    damaged: Arc<AtomicBool>,
     depot: Depot,
     name: TerminalId,
     metrics: Arc<Metrics>,
-}
-
-/// A journal that can be damaged: then it cannot be read as a whole, and its oldest session not at all.
-struct Damageable {
-    journal: MemoryJournal,
-    damaged: Arc<AtomicBool>,
-}
-
-impl Damageable {
-    fn unless_damaged<T: Send + 'static>(&self, answer: Pending<T>) -> Pending<T> {
-        let damaged = self.damaged.load(Ordering::Relaxed);
-        if damaged { Box::pin(async { Err(JournalError::Unreadable("a page is damaged".to_owned())) }) } else { answer }
-    }
-}
-
-impl Journal for Damageable {
-    fn append(&self, entries: Vec<Entry>) -> Pending<Vec<Record>> {
-        self.journal.append(entries)
-    }
-
-    fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.unless_damaged(self.journal.read(after, limit))
-    }
-
-    fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.unless_damaged(self.journal.select(of, after, until, limit))
-    }
-
-    fn newest(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.journal.newest()
-    }
-
-    fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
-        let oldest = self.journal.records().iter().filter_map(|record| record.entry.session).min();
-        let found = self.journal.session(session);
-        if oldest == Some(session) { self.unless_damaged(found) } else { found }
-    }
-
-    fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>> {
-        self.journal.sessions(terminal, before, limit)
-    }
-
-    fn reconciliations(&self, terminal: Option<TerminalId>, limit: usize) -> Pending<Vec<Record>> {
-        self.journal.reconciliations(terminal, limit)
-    }
-
-    fn around(&self, terminal: TerminalId, from: u64, to: u64) -> Pending<Vec<Record>> {
-        self.journal.around(terminal, from, to)
-    }
-
-    fn health(&self) -> Health {
-        let damaged = || Health::Damaged("a page cannot be read".to_owned());
-        if self.damaged.load(Ordering::Relaxed) { damaged() } else { self.journal.health() }
-    }
 }
 
 impl Rig {
@@ -110,7 +54,6 @@ impl Rig {
         let families = [(name.clone(), Family::Apollo)];
         let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &families));
         let journal = MemoryJournal::with(records);
-        let damaged = Arc::new(AtomicBool::new(false));
         let settings = Settings {
             terminals: config.terminals,
             remembered: Vec::new(),
@@ -120,9 +63,9 @@ impl Rig {
             random: Randomness::of_system(),
             unsound,
         };
-        let kept: Arc<dyn Journal> = Arc::new(Damageable { journal: journal.clone(), damaged: Arc::clone(&damaged) });
+        let kept: Arc<dyn Journal> = Arc::new(journal.clone());
         let fleet = Fleet::start(settings, kept, Clock::start(), Arc::clone(&metrics), ledger);
-        let rig = Self { fleet, journal, damaged, depot, name, metrics };
+        let rig = Self { fleet, journal, depot, name, metrics };
         rig.settled().await;
         rig
     }
@@ -314,7 +257,7 @@ async fn a_panic_on_a_damaged_journal_is_survived_with_the_hold() {
 async fn a_panic_on_a_journal_that_is_damaged_meanwhile_is_survived_with_the_holds() {
     let rig = Rig::start().await;
     let (first, second) = (rig.held(1).await, rig.held(2).await);
-    rig.damaged.store(true, Ordering::Relaxed);
+    rig.journal.damage(first);
     rig.crash();
     rig.rebuilt().await;
     assert_eq!(rig.fleet.terminal("bay-01").unwrap().undisposed, 2);

@@ -1,5 +1,5 @@
 //! A journal for simulations. It keeps the promise of the real one (what was acknowledged survives a crash, what was refused
-//! never appears) and has handles: refuse the next appends, hold answers back, crash.
+//! never appears) and has handles: refuse the next appends, hold answers back, damage, crash.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,9 @@ use crate::id::{SessionId, TerminalId};
 
 /// Why it refuses.
 const REFUSED: &str = "refused on purpose";
+
+/// Why it cannot be read.
+const DAMAGED: &str = "damaged on purpose";
 
 /// A journal in memory. Copies share it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,8 @@ struct Shared {
     refuse: usize,
     /// The last append was refused, and the next one will be.
     failing: bool,
+    /// A page is damaged, and with it this session.
+    damaged: Option<SessionId>,
     appends: usize,
     refused: usize,
 }
@@ -66,6 +71,11 @@ impl MemoryJournal {
     /// Holds every append back, unanswered and forgotten in a crash, until [`release`](Self::release).
     pub fn hold(&self) {
         self.lock().gate_closed = true;
+    }
+
+    /// A page is damaged: from now on this session cannot be read, and the journal not as a whole.
+    pub fn damage(&self, session: SessionId) {
+        self.lock().damaged = Some(session);
     }
 
     /// Answers what is held back, in order, and holds nothing back any more.
@@ -132,6 +142,10 @@ impl MemoryJournal {
         let picked = pick(&self.lock().records);
         Box::pin(async move { Ok(picked) })
     }
+
+    fn pick_whole<T: Send + 'static>(&self, damaged: bool, pick: impl FnOnce(&[Record]) -> Vec<T>) -> Pending<Vec<T>> {
+        if damaged { Box::pin(async { Err(JournalError::Unreadable(DAMAGED.to_owned())) }) } else { self.pick(pick) }
+    }
 }
 
 impl Shared {
@@ -175,7 +189,8 @@ impl Journal for MemoryJournal {
     }
 
     fn read(&self, after: u64, limit: usize) -> Pending<Vec<Record>> {
-        self.pick(|records| records.iter().filter(|record| record.seq > after).take(limit).cloned().collect())
+        let damaged = self.lock().damaged.is_some();
+        self.pick_whole(damaged, |records| records.iter().filter(|record| record.seq > after).take(limit).cloned().collect())
     }
 
     fn select(&self, of: Selection, after: u64, until: u64, limit: usize) -> Pending<Vec<Record>> {
@@ -183,7 +198,8 @@ impl Journal for MemoryJournal {
             let Entry { terminal, session, .. } = &record.entry;
             record.seq > after && record.seq <= until && of.takes(terminal.as_ref(), *session)
         };
-        self.pick(|records| records.iter().filter(wanted).take(limit).cloned().collect())
+        let damaged = self.lock().damaged.is_some();
+        self.pick_whole(damaged, |records| records.iter().filter(wanted).take(limit).cloned().collect())
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
@@ -191,7 +207,9 @@ impl Journal for MemoryJournal {
     }
 
     fn session(&self, session: SessionId) -> Pending<Vec<Record>> {
-        self.pick(|records| records.iter().filter(|record| record.entry.session == Some(session)).cloned().collect())
+        let damaged = self.lock().damaged == Some(session);
+        let wanted = |record: &&Record| record.entry.session == Some(session);
+        self.pick_whole(damaged, |records| records.iter().filter(wanted).cloned().collect())
     }
 
     fn sessions(&self, terminal: Option<TerminalId>, before: Option<SessionId>, limit: usize) -> Pending<Vec<SessionId>> {
@@ -232,6 +250,11 @@ impl Journal for MemoryJournal {
     }
 
     fn health(&self) -> Health {
-        if self.lock().failing { Health::Failing(REFUSED.to_owned()) } else { Health::Writable }
+        let shared = self.lock();
+        match shared.damaged {
+            _ if shared.failing => Health::Failing(REFUSED.to_owned()),
+            Some(_) => Health::Damaged(DAMAGED.to_owned()),
+            None => Health::Writable,
+        }
     }
 }

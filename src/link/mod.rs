@@ -61,15 +61,18 @@ impl Address {
             Self::Pipe(pipe) => pipe.to_string(),
         }
     }
-}
 
-impl Address {
     /// Whether nobody at the other end notices that this end goes.
     pub fn is_serial(&self) -> bool {
+        self.discipline() == Discipline::Resynchronise
+    }
+
+    /// What damaged bytes mean there.
+    const fn discipline(&self) -> Discipline {
         match self {
-            Self::Serial { .. } => true,
-            Self::Tcp(_) | Self::Tls(_) => false,
-            Self::Pipe(pipe) => pipe.discipline() == Discipline::Resynchronise,
+            Self::Tcp(_) | Self::Tls(_) => Discipline::Strict,
+            Self::Serial { .. } => Discipline::Resynchronise,
+            Self::Pipe(pipe) => pipe.discipline(),
         }
     }
 }

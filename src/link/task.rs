@@ -110,11 +110,7 @@ where
 {
     let (orders, asked) = mpsc::channel(ORDERS);
     let (held, dropped) = oneshot::channel();
-    let discipline = match &settings.address {
-        Address::Tcp(_) | Address::Tls(_) => Discipline::Strict,
-        Address::Serial { .. } => Discipline::Resynchronise,
-        Address::Pipe(pipe) => pipe.discipline(),
-    };
+    let discipline = settings.address.discipline();
     let mut codec = HostCodec::with_quirks(settings.family, discipline, settings.quirks);
     codec.set_format(format);
     let task = Task {

@@ -411,8 +411,7 @@ impl Machine {
 
     /// It was missing, and the terminal lists it again: its deadlines count as they did before.
     fn is_held_after_all(&self) -> bool {
-        let uncertain = matches!(self.session.state, State::Uncertain(_));
-        uncertain && self.listed && self.session.disposal.is_none() && !self.session.number_reused()
+        matches!(self.session.state, State::Uncertain(_)) && self.listed && self.session.awaits_decision()
     }
 
     /// What a deadline that has passed makes of a hold that nobody has decided about.

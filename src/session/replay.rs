@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use tracing::error;
+
 use crate::id::SessionId;
 use crate::journal::{Journal, JournalError, Record, Selection};
 use crate::money::Currency;
@@ -93,11 +95,6 @@ impl Replay {
         taken
     }
 
-    /// The number of the last record that was read.
-    pub fn last(&self) -> u64 {
-        self.last
-    }
-
     /// A session as far as it was read.
     pub fn session(&self, id: SessionId) -> Option<&Session> {
         self.ledger.session_of(id)
@@ -113,6 +110,23 @@ impl Replay {
         }
         Replayed { ledger: self.ledger, unsound: self.unsound, newest: self.newest }
     }
+}
+
+/// What the whole journal says. What does not follow is told in the log. `end_lost`: see [`Replay::end`].
+pub async fn whole(journal: &dyn Journal, site: Currency, end_lost: bool) -> Result<Replayed, JournalError> {
+    let mut replay = Replay::new(site);
+    each(journal, u64::MAX, |record| match replay.take(record) {
+        Taken::Follows => {}
+        Taken::AcrossGap(error) => {
+            error!(%error, "a record does not follow from the ones before it; it is believed all the same, and no cards are taken");
+        }
+        Taken::LeftOut(error) => {
+            error!(%error, "a record does not follow from the ones before it; it is left out, and no cards are taken");
+        }
+    })
+    .await?;
+    let all_read = replay.last >= *journal.newest().borrow();
+    Ok(replay.end(end_lost || !all_read))
 }
 
 /// Hands out the records up to this one, oldest first. Reads them in steps, so that others on this thread have their turns.

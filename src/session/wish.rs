@@ -106,17 +106,14 @@ impl Machine {
         if let Some(disposal) = &self.session.disposal {
             return if disposal.decision == decision { Ok(Step::none()) } else { Err(self.no_hold_or_decided()) };
         }
-        if self.session.number_reused() {
+        let Some(hold) = self.session.hold.as_ref().filter(|_| self.session.awaits_decision()) else {
             return Err(self.no_hold_or_decided());
-        }
-        match (&self.session.state, &self.session.hold, decision) {
-            (State::Held | State::Uncertain(_), Some(hold), Decision::Commit(asked)) => match hold.amount {
-                Some(held) if asked <= held => Ok(self.decide(decision, DecidedBy::Api)),
-                Some(held) => Err(Refusal::OverCommit { held, asked }),
-                None => Err(Refusal::OverCommit { held: Amount::ZERO, asked }),
-            },
-            (State::Held | State::Uncertain(_), Some(_), Decision::Void) => Ok(self.decide(decision, DecidedBy::Api)),
-            _ => Err(self.no_hold_or_decided()),
+        };
+        match decision {
+            Decision::Commit(asked) if hold.amount.is_none_or(|held| asked > held) => {
+                Err(Refusal::OverCommit { held: hold.amount.unwrap_or(Amount::ZERO), asked })
+            }
+            Decision::Commit(_) | Decision::Void => Ok(self.decide(decision, DecidedBy::Api)),
         }
     }
 

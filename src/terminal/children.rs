@@ -35,7 +35,7 @@ pub(super) type Children = BTreeMap<SessionId, Child>;
 impl TerminalActor {
     pub(super) fn adopt(&mut self, ctx: &mut Context<Self>, session: Session, first: Input) {
         let id = session.id;
-        let rules = self.rules();
+        let rules = self.settings.rules();
         let world = World {
             journal: Arc::clone(&self.around.journal),
             clock: self.around.clock,

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use crate::journal::record::CancelledBy;
 use crate::session::actor::NewRules;
-use crate::session::machine::{Input, Rules};
+use crate::session::machine::Input;
 
 use super::actor::{TerminalActor, display, machine};
 use super::change::Change;
@@ -37,15 +37,6 @@ impl TerminalActor {
         self
     }
 
-    pub(super) fn rules(&self) -> Rules {
-        Rules {
-            policy: self.settings.policy.clone(),
-            family: self.settings.family,
-            keeps_sessions: self.settings.link.quirks.keeps_sessions,
-            authorise_timeout: self.settings.link.timeouts.authorise,
-        }
-    }
-
     /// The link is gone: settings that have waited for that hold from now on.
     pub(super) fn configure_before_next_link(&mut self) {
         if let Some(settings) = self.next_settings.take() {
@@ -63,7 +54,7 @@ impl TerminalActor {
             self.machine = machine(&settings, self.around.clock.now());
         }
         self.settings = settings;
-        let rules = self.rules();
+        let rules = self.settings.rules();
         for (session, child) in &self.children {
             if child.actor.try_send(NewRules(rules.clone())).is_err() {
                 warn!(terminal = %self.id(), %session, "the session's actor does not listen; it keeps its rules until it is rebuilt");

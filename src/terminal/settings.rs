@@ -8,6 +8,7 @@ use crate::money::Amount;
 use crate::protocol::Family;
 use crate::protocol::request::Options;
 use crate::recorder;
+use crate::session::machine::Rules;
 use crate::session::policy::Policy;
 
 use super::screen::Templates;
@@ -56,4 +57,16 @@ pub struct TerminalSettings {
     pub policy: Policy,
     /// Whether and how its frames are recorded.
     pub record: Option<recorder::Settings>,
+}
+
+impl TerminalSettings {
+    /// What decides about its sessions besides themselves.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            policy: self.policy.clone(),
+            family: self.family,
+            keeps_sessions: self.link.quirks.keeps_sessions,
+            authorise_timeout: self.link.timeouts.authorise,
+        }
+    }
 }

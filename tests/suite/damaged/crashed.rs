@@ -14,7 +14,7 @@ use quittance::journal::{Entry, Fact, Health, Journal, Pending, Record, Selectio
 use quittance::metrics::Metrics;
 use quittance::money::Amount;
 use quittance::random::Randomness;
-use quittance::session::replay::{Replay, each};
+use quittance::session::replay;
 use quittance::session::{Session, Wish};
 use quittance::sim::HoldState;
 use quittance::terminal::view::LinkState;
@@ -160,13 +160,7 @@ async fn start(rig: &Rig) -> Option<(Fleet, Arc<Crashing>, Arc<Metrics>)> {
     let journal = SqliteJournal::open(rig.journal(), Arc::new(())).ok()?;
     let end_lost = journal.opened().end_lost;
     let journal = Arc::new(Crashing { journal, armed: AtomicBool::new(false) });
-    let mut replay = Replay::new(config.site.currency);
-    each(journal.as_ref(), u64::MAX, |record| {
-        replay.take(record);
-    })
-    .await
-    .ok()?;
-    let replayed = replay.end(end_lost);
+    let replayed = replay::whole(journal.as_ref(), config.site.currency, end_lost).await.ok()?;
     let names: Vec<_> = config.terminals.iter().map(|terminal| (terminal.id.clone(), terminal.family)).collect();
     let metrics = Arc::new(Metrics::new("test", "test", config.site.currency, &names));
     let settings = fleet::Settings {
