@@ -19,6 +19,7 @@ fn lead(rig: &Rig) -> String {
     assert_eq!(status, 202, "{body}");
     rig.wait_session(&session, "in doubt", |body| body["disposal"]["last_error"] == "no answer: link lost");
     rig.kill9();
+    rig.until("the cable is back", || rig.path(P6X).exists().then_some(()));
     rig.start_again();
     let body = rig.wait_state(&session, "committed");
     assert_eq!(body["disposal"]["confirmed_by"], "list_absent", "{body}");
